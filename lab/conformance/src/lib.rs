@@ -1,0 +1,1 @@
+//! Runs Ethereum's own state tests and block tests.

@@ -1,0 +1,1 @@
+//! Replays real blocks from files, checks them and explains their parallelism.

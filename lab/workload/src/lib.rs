@@ -1,0 +1,1 @@
+//! Synthetic blocks and the benchmark that compares execution modes on them.

@@ -1,0 +1,1 @@
+//! What makes a chain of blocks: fork schedules and header rules.
