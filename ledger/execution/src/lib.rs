@@ -2,7 +2,10 @@
 //!
 //! Work in progress documentation.
 
+mod access_list;
+mod admission;
 mod block;
+mod block_steps;
 mod changes;
 mod error;
 mod memory;
@@ -10,7 +13,10 @@ mod options;
 mod output;
 mod report;
 mod schedule;
+mod sequential;
 mod state;
+mod undeclared;
+mod vm;
 
 pub use block::{AccessHint, AccessSet, BlobRules, Block, Location, Ommer, Rules, Transaction, TxIndex};
 pub use changes::{AccountChange, StateChanges};
@@ -33,6 +39,6 @@ pub fn execute(
     options: &Options,
     sink: &mut dyn CommitSink,
 ) -> Result<BlockOutput, ExecutionError> {
-    let _ = (block, state, pool, options, sink);
-    Err(ExecutionError::Options("not written yet".into()))
+    let _ = pool;
+    sequential::execute(block, state, options, sink)
 }
