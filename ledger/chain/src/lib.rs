@@ -1,8 +1,45 @@
-//! What makes a chain of blocks: fork schedules and header rules.
+//! What makes a chain of Ethereum blocks: fork schedules, and everything about a block that can be said without its
+//! state.
+//!
+//! ## What it promises
+//! A block whose parent is valid is valid exactly if all of these hold, in the order in which an importer asks:
+//!
+//! 1. [`decode_block`]: the bytes are the one encoding of a block;
+//! 2. [`validate_header`]: the header follows from its parent;
+//! 3. [`validate_ommers`] and [`validate_body`]: the body is the one the header commits to;
+//! 4. [`recover_sender`]: each transaction has a sender, and a form that exists in the fork;
+//! 5. the engine executes [`executable_block`] under the strict policy;
+//! 6. [`validate_output`]: receipts, bloom, gas and requests are those of the header, and so is the state root,
+//!    which the caller computes.
+//!
+//! [`ChainSpec`] says which rules hold where. All functions are pure: no clock, no disk, no threads. Proof-of-work
+//! seals are not checked.
+//!
+//! ## Limits and failure
+//! Bytes from outside never panic; each error names the field, what it should be and what it is. A [`Parent`] has to be
+//! valid itself; a genesis with absurd values has no valid child ([`HeaderError::BarrenParent`]).
+//!
+//! Which branch is canonical is the caller's to decide: before the Merge by total difficulty, after it by consensus.
 
+mod body;
+mod difficulty;
+mod executable;
 mod forks;
+mod header;
 mod networks;
+mod ommers;
+mod output;
+mod senders;
 
 pub use alloy_hardforks::{EthereumHardfork, ForkCondition};
+pub use body::{BodyError, DecodeError, MAX_BLOCK_SIZE, decode_block, validate_body};
+pub use difficulty::next_difficulty;
+pub use executable::{block_env, executable_block};
 pub use forks::{ChainSpec, ForkPoint};
+pub use header::{
+    DAO_EXTRA_DATA, DAO_EXTRA_RANGE, HeaderError, MAX_GAS_LIMIT, MIN_GAS_LIMIT, Parent, validate_header,
+};
 pub use networks::UnknownNetwork;
+pub use ommers::{Ancestor, MAX_OMMERS, OMMER_ANCESTORS, OmmerError, validate_ommers};
+pub use output::{OutputError, validate_output};
+pub use senders::{BlockSenderError, SenderError, recover_sender, recover_senders};
