@@ -6,17 +6,30 @@ mod access_list;
 mod admission;
 mod block;
 mod block_steps;
+mod cells;
 mod changes;
+mod collect;
+mod commit;
+mod edge;
+mod effects;
 mod error;
 mod memory;
+mod observe;
+mod optimistic;
 mod options;
 mod output;
 mod report;
 mod schedule;
+mod scheduler;
 mod sequential;
 mod state;
+mod sync;
+mod transfer;
 mod undeclared;
+mod versions;
+mod view;
 mod vm;
+mod worker;
 
 pub use block::{AccessHint, AccessSet, BlobRules, Block, Location, Ommer, Rules, Transaction, TxIndex};
 pub use changes::{AccountChange, StateChanges};
@@ -25,7 +38,7 @@ pub use memory::{MemoryState, StoredAccount};
 pub use options::{Mode, Options, Policy};
 pub use output::{BlockOutput, CommitSink, Committed, NoSink, Outcome, SkipReason, TxReceipt};
 pub use report::{CriticalPath, Dependency, Report, Span, Trace};
-pub use schedule::{Event, Schedule};
+pub use schedule::{Event, RecordedRead, SCHEDULE_VERSION, Schedule, Seen};
 pub use state::{Account, StateError, StateSnapshot};
 
 /// Executes `block` on `state`.
@@ -39,6 +52,11 @@ pub fn execute(
     options: &Options,
     sink: &mut dyn CommitSink,
 ) -> Result<BlockOutput, ExecutionError> {
-    let _ = pool;
-    sequential::execute(block, state, options, sink)
+    match options.mode {
+        Mode::Sequential => sequential::execute(block, state, options, sink),
+        _ => {
+            let threads = options.threads.get().min(pool.current_num_threads() + 1);
+            optimistic::execute(block, state, pool, threads, options, sink)
+        }
+    }
 }

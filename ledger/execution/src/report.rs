@@ -80,6 +80,25 @@ pub struct CriticalPath {
 }
 
 impl Trace {
+    /// Puts a trace together from spans of `transactions` transactions. Of a transaction's spans, the one in
+    /// order was committed; without one, the last speculative one was.
+    pub(crate) fn new(mut spans: Vec<Span>, transactions: usize, dependencies: Vec<Dependency>) -> Self {
+        let mut committed: Vec<Option<usize>> = vec![None; transactions];
+        for (at, span) in spans.iter().enumerate() {
+            let best = &mut committed[span.tx.0 as usize];
+            let rank = |span: &Span| (span.in_order, span.end);
+            if best.is_none_or(|best| rank(span) > rank(&spans[best])) {
+                *best = Some(at);
+            }
+        }
+        let mut costs = vec![Duration::ZERO; transactions];
+        for (cost, span) in costs.iter_mut().zip(committed).filter_map(|(cost, at)| at.map(|at| (cost, at))) {
+            spans[span].committed = true;
+            *cost = spans[span].end - spans[span].start;
+        }
+        Self { spans, costs, dependencies }
+    }
+
     /// Time of all committed executions.
     pub fn total_work(&self) -> Duration {
         self.costs.iter().sum()

@@ -1,0 +1,270 @@
+//! Multi-version memory: every account and slot a block touches, each with its value before the block and the
+//! versions written since.
+//!
+//! A cell is found by its full key, never by a truncated hash, through a sharded table that workers front with
+//! small caches of their own. Cells and versions live in the workers' arenas until the block ends.
+
+use crate::{
+    state::{Account, StateError, StateSnapshot},
+    versions::{Version, Versions},
+};
+use alloy_primitives::{Address, U256, map::DefaultHashBuilder};
+use hashbrown::HashTable;
+use std::{
+    hash::BuildHasher,
+    ptr,
+    sync::{Mutex, OnceLock, PoisonError},
+};
+
+/// What a step does to an account.
+#[derive(Debug)]
+pub(crate) enum AccountEffect {
+    /// Puts it in this state; `None` is gone.
+    Set(Option<Account>),
+    /// Moves its balance, whatever it is, and perhaps sets its nonce. The rest of the account is left alone.
+    Adjust {
+        nonce: Option<u64>,
+        change: BalanceChange,
+        /// The account after this step, known once the step is committed.
+        settled: OnceLock<Option<Account>>,
+    },
+}
+
+/// A relative change of a balance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BalanceChange {
+    Credit(U256),
+    Debit(U256),
+}
+
+impl BalanceChange {
+    /// The change from one balance to another.
+    pub(crate) fn between(before: U256, after: U256) -> Self {
+        if after >= before { Self::Credit(after - before) } else { Self::Debit(before - after) }
+    }
+
+    /// The changed balance. Wraps only where the read set was wrong, which validation then finds.
+    pub(crate) fn apply(self, balance: U256) -> U256 {
+        match self {
+            Self::Credit(amount) => balance.wrapping_add(amount),
+            Self::Debit(amount) => balance.wrapping_sub(amount),
+        }
+    }
+}
+
+/// Applies a relative change. `clears` is whether empty accounts cease to exist (EIP-161).
+pub(crate) fn adjust(
+    account: Option<Account>,
+    nonce: Option<u64>,
+    change: BalanceChange,
+    clears: bool,
+) -> Option<Account> {
+    let mut account = account.unwrap_or_default();
+    account.nonce = nonce.unwrap_or(account.nonce);
+    account.balance = change.apply(account.balance);
+    (!clears || !account.is_empty()).then_some(account)
+}
+
+/// A version of an account.
+pub(crate) type AccountVersion<'a> = Version<'a, AccountEffect>;
+/// A version of a slot.
+pub(crate) type SlotVersion<'a> = Version<'a, U256>;
+/// The loss of all of an account's storage. Slots written in the same step come after it.
+pub(crate) type WipeVersion<'a> = Version<'a, ()>;
+
+/// An account.
+#[derive(Debug)]
+pub(crate) struct AccountCell<'a> {
+    pub(crate) address: Address,
+    /// Before the block.
+    pub(crate) base: Option<Account>,
+    pub(crate) versions: Versions<'a, AccountEffect>,
+    pub(crate) wipes: Versions<'a, ()>,
+}
+
+impl<'a> AccountCell<'a> {
+    /// The account as step `step` finds it, and the newest step that changed it (0 if none; a change before
+    /// the transactions counts as none).
+    pub(crate) fn read(&self, step: u32, clears: bool) -> (Option<Account>, u32) {
+        let Some(newest) = self.versions.newest_before(step) else { return (self.base, 0) };
+        match &newest.effect {
+            AccountEffect::Set(account) => (*account, newest.step),
+            AccountEffect::Adjust { settled, .. } if settled.get().is_some() => {
+                (*settled.get().expect("just seen"), newest.step)
+            }
+            AccountEffect::Adjust { .. } => (self.fold(step, clears), newest.step),
+        }
+    }
+
+    /// Sums up uncommitted relative changes. Their number is bounded by how far workers run ahead.
+    #[cold]
+    fn fold(&self, step: u32, clears: bool) -> Option<Account> {
+        let mut pending = Vec::new();
+        let mut account = self.base;
+        for version in self.versions.before(step) {
+            match &version.effect {
+                AccountEffect::Set(set) => {
+                    account = *set;
+                    break;
+                }
+                AccountEffect::Adjust { nonce, change, settled } => {
+                    if let Some(settled) = settled.get() {
+                        account = *settled;
+                        break;
+                    }
+                    pending.push((*nonce, *change));
+                }
+            }
+        }
+        for (nonce, change) in pending.into_iter().rev() {
+            account = adjust(account, nonce, change, clears);
+        }
+        account
+    }
+}
+
+/// A storage slot.
+#[derive(Debug)]
+pub(crate) struct SlotCell<'a> {
+    pub(crate) account: &'a AccountCell<'a>,
+    pub(crate) slot: U256,
+    /// Before the block.
+    pub(crate) base: U256,
+    pub(crate) versions: Versions<'a, U256>,
+}
+
+impl<'a> SlotCell<'a> {
+    /// The value as step `step` finds it, and the step that wrote it (0 if none).
+    pub(crate) fn read(&self, step: u32) -> (U256, u32) {
+        let written = self.versions.newest_before(step);
+        if !self.account.wipes.is_empty()
+            && let Some(wipe) = self.account.wipes.newest_before(step)
+            && written.is_none_or(|version| version.step < wipe.step)
+        {
+            return (U256::ZERO, wipe.step);
+        }
+        written.map_or((self.base, 0), |version| (version.effect, version.step))
+    }
+}
+
+/// All cells of a block.
+pub(crate) struct Cells<'a, 's> {
+    state: &'s dyn StateSnapshot,
+    hasher: DefaultHashBuilder,
+    accounts: Table<'a, AccountCell<'a>>,
+    slots: Table<'a, SlotCell<'a>>,
+}
+
+impl<'a, 's> Cells<'a, 's> {
+    /// No cells yet; `accounts` is a guess of how many there will be.
+    pub(crate) fn new(state: &'s dyn StateSnapshot, accounts: usize) -> Self {
+        Self {
+            state,
+            hasher: DefaultHashBuilder::default(),
+            accounts: Table::new(accounts),
+            slots: Table::new(accounts / 2),
+        }
+    }
+
+    pub(crate) fn state(&self) -> &'s dyn StateSnapshot {
+        self.state
+    }
+
+    /// The cell of an account; reads the state if it is new.
+    pub(crate) fn account(
+        &self,
+        address: Address,
+        arena: &'a bumpalo::Bump,
+    ) -> Result<&'a AccountCell<'a>, StateError> {
+        let hash = self.hasher.hash_one(address);
+        if let Some(cell) = self.accounts.find(hash, |cell| cell.address == address) {
+            return Ok(cell);
+        }
+        let base = self.state.account(&address)?;
+        let cell =
+            arena.alloc(AccountCell { address, base, versions: Versions::new(), wipes: Versions::new() });
+        let hash_of = |cell: &&AccountCell<'a>| self.hasher.hash_one(cell.address);
+        Ok(self.accounts.find_or_insert(hash, cell, |cell| cell.address == address, hash_of))
+    }
+
+    /// The cell of a slot; reads the state if it is new.
+    pub(crate) fn slot(
+        &self,
+        account: &'a AccountCell<'a>,
+        slot: U256,
+        arena: &'a bumpalo::Bump,
+    ) -> Result<&'a SlotCell<'a>, StateError> {
+        let hash_of = |cell: &&SlotCell<'a>| self.slot_hash(cell.account, cell.slot);
+        let is = |cell: &SlotCell<'a>| ptr::eq(cell.account, account) && cell.slot == slot;
+        let hash = self.slot_hash(account, slot);
+        if let Some(cell) = self.slots.find(hash, is) {
+            return Ok(cell);
+        }
+        let base = self.state.storage(&account.address, &slot)?;
+        let cell = arena.alloc(SlotCell { account, slot, base, versions: Versions::new() });
+        Ok(self.slots.find_or_insert(hash, cell, is, hash_of))
+    }
+
+    fn slot_hash(&self, account: &AccountCell<'a>, slot: U256) -> u64 {
+        // There is one cell for an account, so its place identifies it.
+        self.hasher.hash_one((ptr::from_ref(account).addr(), slot.as_limbs()))
+    }
+
+    /// Number of cells.
+    pub(crate) fn count(&self) -> usize {
+        self.accounts.len() + self.slots.len()
+    }
+
+    pub(crate) fn account_shards(&self) -> &[Shard<'a, AccountCell<'a>>] {
+        &self.accounts.shards
+    }
+
+    pub(crate) fn slot_shards(&self) -> &[Shard<'a, SlotCell<'a>>] {
+        &self.slots.shards
+    }
+}
+
+/// One lock's part of a table.
+pub(crate) type Shard<'a, C> = Mutex<HashTable<&'a C>>;
+
+/// A set of cells, found by key, split over locks.
+struct Table<'a, C> {
+    shards: Box<[Shard<'a, C>]>,
+}
+
+/// Locks per table. Workers' own caches keep hot keys away from them.
+const SHARDS: usize = 64;
+
+impl<'a, C> Table<'a, C> {
+    fn new(expected: usize) -> Self {
+        // Twice the even share, so that few shards grow; small blocks allocate nothing up front.
+        let capacity = if expected < SHARDS { 0 } else { expected / SHARDS * 2 };
+        Self { shards: (0..SHARDS).map(|_| Mutex::new(HashTable::with_capacity(capacity))).collect() }
+    }
+
+    fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
+    }
+
+    /// The top bits choose the shard; the table inside uses the others.
+    fn shard(&self, hash: u64) -> &Shard<'a, C> {
+        &self.shards[(hash >> 32) as usize % SHARDS]
+    }
+
+    fn find(&self, hash: u64, is: impl Fn(&C) -> bool) -> Option<&'a C> {
+        let shard = self.shard(hash).lock().unwrap_or_else(PoisonError::into_inner);
+        shard.find(hash, |cell| is(cell)).copied()
+    }
+
+    /// Another worker may have made the same cell in the meantime; then that one counts.
+    fn find_or_insert(
+        &self,
+        hash: u64,
+        new: &'a C,
+        is: impl Fn(&C) -> bool,
+        hash_of: impl Fn(&&'a C) -> u64,
+    ) -> &'a C {
+        let mut shard = self.shard(hash).lock().unwrap_or_else(PoisonError::into_inner);
+        *shard.entry(hash, |cell| is(cell), hash_of).or_insert(new).get()
+    }
+}

@@ -1,0 +1,151 @@
+//! What one execution does to the world, as versions that can be published, taken back and committed.
+
+use crate::{
+    admission::TxResult,
+    cells::{AccountCell, AccountEffect, AccountVersion, BalanceChange, SlotCell, SlotVersion, WipeVersion},
+    sequential::{from_info, is_gone},
+    state::{Account, StateError},
+    versions::Version,
+    view::{Reads, View, World},
+};
+use alloy_primitives::{Address, B256, U256};
+use revm::{bytecode::Bytecode, state::EvmState};
+use std::sync::OnceLock;
+
+/// The result of one execution: what it read, what it writes, what its receipt says.
+#[derive(Debug, Default)]
+pub(crate) struct Effects<'a> {
+    pub(crate) result: TxResult,
+    /// The fee recipient's part of the fee, which is not among the writes.
+    pub(crate) reward: U256,
+    /// Whether the fee recipient is destroyed, and the reward with it.
+    pub(crate) beneficiary_destroyed: bool,
+    pub(crate) reads: Reads<'a>,
+    pub(crate) accounts: Vec<(&'a AccountCell<'a>, &'a AccountVersion<'a>)>,
+    pub(crate) slots: Vec<(&'a SlotCell<'a>, &'a SlotVersion<'a>)>,
+    pub(crate) wipes: Vec<(&'a AccountCell<'a>, &'a WipeVersion<'a>)>,
+    pub(crate) code: Vec<(B256, Bytecode)>,
+}
+
+impl<'a> Effects<'a> {
+    /// Empties it for another use.
+    pub(crate) fn clear(&mut self) {
+        self.reads.clear();
+        self.accounts.clear();
+        self.slots.clear();
+        self.wipes.clear();
+        self.code.clear();
+        self.beneficiary_destroyed = false;
+        self.reward = U256::ZERO;
+    }
+
+    /// Makes the writes visible to later steps.
+    pub(crate) fn publish(&self, world: &World<'a, '_>) {
+        for (hash, code) in &self.code {
+            world.publish_code(*hash, code.clone());
+        }
+        for (cell, version) in &self.wipes {
+            cell.wipes.insert(version);
+        }
+        for (cell, version) in &self.slots {
+            cell.versions.insert(version);
+        }
+        for (cell, version) in &self.accounts {
+            cell.versions.insert(version);
+        }
+    }
+
+    /// Takes the writes back.
+    pub(crate) fn kill(&self) {
+        self.wipes.iter().for_each(|(_, version)| version.kill());
+        self.slots.iter().for_each(|(_, version)| version.kill());
+        self.accounts.iter().for_each(|(_, version)| version.kill());
+    }
+
+    /// Adds a write of an account.
+    pub(crate) fn set_account(
+        &mut self,
+        cell: &'a AccountCell<'a>,
+        step: u32,
+        effect: AccountEffect,
+        arena: &'a bumpalo::Bump,
+    ) {
+        self.accounts.push((cell, arena.alloc(Version::new(step, effect))));
+    }
+
+    /// Translates what revm changed. The view still holds the reads; they move over.
+    pub(crate) fn take(
+        &mut self,
+        state: EvmState,
+        step: u32,
+        view: &mut View<'_, 'a>,
+    ) -> Result<(), StateError> {
+        let beneficiary = view.world.beneficiary;
+        for (address, mut account) in state {
+            if !account.is_touched() {
+                continue;
+            }
+            let cell = view.account_cell(address)?;
+            let read = view
+                .reads
+                .accounts
+                .iter_mut()
+                .find(|read| std::ptr::eq(read.cell, cell))
+                .expect("revm reads an account before it touches it");
+            let seen = read.seen;
+            if is_gone(&account) {
+                if address == beneficiary && account.is_selfdestructed() {
+                    self.beneficiary_destroyed = true;
+                }
+                if seen.is_some() {
+                    self.wipes.push((cell, view.arena.alloc(Version::new(step, ()))));
+                    self.set_account(cell, step, AccountEffect::Set(None), view.arena);
+                    read.looked = true;
+                }
+                continue;
+            }
+            let now = from_info(&account.info);
+            let had = seen.unwrap_or_default();
+            if now.code_hash != had.code_hash
+                && now.has_code()
+                && let Some(code) = account.info.code.take()
+            {
+                self.code.push((now.code_hash, code));
+            }
+            if account.is_created() {
+                self.wipes.push((cell, view.arena.alloc(Version::new(step, ()))));
+            }
+            let absolute = account.is_created() || read.looked || now.code_hash != had.code_hash;
+            if absolute {
+                read.looked = true;
+                if seen != Some(now) {
+                    self.set_account(cell, step, AccountEffect::Set(Some(now)), view.arena);
+                }
+            } else if seen != Some(now) {
+                self.set_account(cell, step, adjustment(had, now), view.arena);
+            }
+            for (slot, value) in &account.storage {
+                if account.is_created() || value.is_changed() {
+                    let cell = view.slot_cell(cell, *slot)?;
+                    self.slots.push((cell, view.arena.alloc(Version::new(step, value.present_value))));
+                }
+            }
+        }
+        std::mem::swap(&mut self.reads, &mut view.reads);
+        Ok(())
+    }
+
+    /// The account's state after this execution, if it wrote it.
+    pub(crate) fn wrote(&self, address: Address) -> bool {
+        self.accounts.iter().any(|(cell, _)| cell.address == address)
+    }
+}
+
+/// The relative change from one state of an account to another with the same code.
+fn adjustment(before: Account, after: Account) -> AccountEffect {
+    AccountEffect::Adjust {
+        nonce: (after.nonce != before.nonce).then_some(after.nonce),
+        change: BalanceChange::between(before.balance, after.balance),
+        settled: OnceLock::new(),
+    }
+}

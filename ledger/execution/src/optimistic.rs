@@ -1,0 +1,334 @@
+//! The parallel engine: workers speculate ahead, whoever holds the commit lock makes results final in order.
+//!
+//! # How it works
+//!
+//! Every worker, the caller's thread among them, repeats: try to take the commit lock and commit what can be
+//! committed; otherwise speculate on the next transaction that looks promising; otherwise wait a moment. The
+//! committer walks the block in order. A speculative result whose reads still hold, by value, is taken. Any
+//! other transaction is executed right there on committed state. So a block without parallelism costs what
+//! sequential execution costs, and helpers only help.
+//!
+//! # Failure
+//!
+//! A fault counts only when it happens on committed state: then it ends the block with an error that names the
+//! transaction. A speculative execution that fails or panics is thrown away. No worker waits for another
+//! without looking at `ended`, so none can hang.
+
+use crate::{
+    block::{Block, TxIndex},
+    block_steps::{self, SystemCalls},
+    cells::Cells,
+    collect,
+    commit::Committer,
+    edge::Edge,
+    effects::Effects,
+    error::{ExecutionError, Stage},
+    options::{Mode, Options},
+    output::{BlockOutput, CommitSink},
+    report::{Report, Span, Trace},
+    schedule::{SCHEDULE_VERSION, Schedule},
+    scheduler::{Scheduler, Status},
+    sequential::panic_message,
+    state::StateSnapshot,
+    sync::Ordering,
+    transfer::{self, Parties},
+    view::{Source, World},
+    worker::{Execution, Worker},
+};
+use bumpalo::Bump;
+use revm::primitives::hardfork::SpecId;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Mutex, OnceLock, PoisonError, TryLockError},
+    time::{Duration, Instant},
+};
+
+/// Executes the block with up to `threads` threads.
+pub(crate) fn execute(
+    block: &Block,
+    state: &dyn StateSnapshot,
+    pool: &rayon::ThreadPool,
+    threads: usize,
+    options: &Options,
+    sink: &mut dyn CommitSink,
+) -> Result<BlockOutput, ExecutionError> {
+    let started = Instant::now();
+    let mut arenas: Vec<Bump> = (0..threads).map(|_| Bump::new()).collect();
+    let calls = SystemCalls::new(block);
+    let count = block.transactions.len();
+    let clears = block.rules.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
+    let world = World::new(Cells::new(state, count * 2), clears, block.env.beneficiary);
+    let (own, others) = arenas.split_first_mut().expect("at least one thread");
+    let mut worker = Worker::new(0, block, &calls, &world, own);
+    let mut committer = Committer::new(block, &world, options, sink);
+
+    block_steps::before(block, &calls, &mut Edge::before(&mut committer, &mut worker))?;
+    let run = Run {
+        block,
+        calls: &calls,
+        world: &world,
+        slots: (0..count).map(|_| TxSlot::default()).collect(),
+        plain: block.transactions.iter().map(|tx| transfer::is_plain(block, tx)).collect(),
+        scheduler: Scheduler::new(count, threads),
+        commit: Mutex::new(committer),
+        counts: Mutex::default(),
+        started,
+        spans: options.trace.then(Mutex::default),
+    };
+    run.transactions(&mut worker, others, pool);
+    let counts = run.counts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut committer = run.commit.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(error) = committer.error.take() {
+        return Err(error);
+    }
+    let last = count as u32;
+    committer.flush_reward(last, worker.view().arena);
+    let outcomes = std::mem::take(&mut committer.outcomes);
+    let requests =
+        block_steps::after(block, &calls, &outcomes, &mut Edge::after(&mut committer, &mut worker))?;
+    let changes = collect::changes(&world.cells, last + 2, clears, committer.take_code(), pool, threads);
+    let access_list = committer.access_list.take().map(|list| list.finish());
+    let trace = run.spans.map(|spans| {
+        let spans = spans.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Trace::new(spans, count, committer.dependencies.take().unwrap_or_default())
+    });
+    let schedule = committer.events.take().map(|events| Schedule {
+        version: SCHEDULE_VERSION,
+        block: block.env.number.saturating_to(),
+        transactions: last,
+        events,
+    });
+    Ok(BlockOutput {
+        outcomes,
+        changes,
+        gas_used: committer.totals.gas_used,
+        blob_gas_used: committer.totals.blob_gas_used(),
+        requests,
+        access_list,
+        report: Report {
+            mode: Mode::Optimistic,
+            threads,
+            elapsed: started.elapsed(),
+            executions: counts.executions,
+            re_executions: counts.executions - (counts.in_order + counts.speculated),
+            plain_transfers: counts.transfers,
+            speculated: counts.speculated,
+            trace,
+            schedule,
+        },
+    })
+}
+
+/// What workers share while the transactions run.
+struct Run<'b, 'a> {
+    block: &'b Block,
+    calls: &'b SystemCalls,
+    world: &'b World<'a, 'b>,
+    slots: Box<[TxSlot<'a>]>,
+    /// Which transactions are plain transfers, as far as can be told without state.
+    plain: Box<[bool]>,
+    scheduler: Scheduler,
+    commit: Mutex<Committer<'b, 'a>>,
+    counts: Mutex<Counts>,
+    started: Instant,
+    spans: Option<Mutex<Vec<Span>>>,
+}
+
+/// What speculation leaves for the committer.
+#[derive(Default)]
+struct TxSlot<'a> {
+    /// Effects, published, of a speculative execution.
+    effects: Mutex<Option<Box<Effects<'a>>>>,
+    /// The accounts of a plain transfer.
+    parties: OnceLock<Parties<'a>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    executions: u64,
+    in_order: u64,
+    speculated: u64,
+    transfers: u64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.executions += other.executions;
+        self.in_order += other.in_order;
+        self.speculated += other.speculated;
+        self.transfers += other.transfers;
+    }
+}
+
+impl<'b, 'a> Run<'b, 'a> {
+    /// Runs all transactions to the end or to the first error.
+    fn transactions(&self, own: &mut Worker<'b, 'a>, arenas: &'a mut [Bump], pool: &rayon::ThreadPool) {
+        let worth_helping = self.block.transactions.len() >= 2;
+        pool.in_place_scope(|scope| {
+            if worth_helping {
+                for (number, arena) in (1..).zip(arenas) {
+                    scope.spawn(move |_| {
+                        let arena: &'a Bump = arena;
+                        // Building a worker runs no foreign code; executing does, and catches its panics.
+                        let mut worker = Worker::new(number, self.block, self.calls, self.world, arena);
+                        self.work(&mut worker);
+                    });
+                }
+            }
+            self.work(own);
+        });
+    }
+
+    fn work(&self, worker: &mut Worker<'b, 'a>) {
+        let ended = catch_unwind(AssertUnwindSafe(|| self.rounds(worker)));
+        match ended {
+            Ok(counts) => *self.counts.lock().unwrap_or_else(PoisonError::into_inner) += counts,
+            Err(panic) => {
+                // A panic outside the machine is our own bug. Nobody may wait for this thread any more.
+                let mut committer = self.commit.lock().unwrap_or_else(PoisonError::into_inner);
+                let at = Stage::Transaction(committer.next);
+                let message = panic_message(&*panic);
+                committer.error.get_or_insert(ExecutionError::Fault { at, message });
+                self.world.ended.store(true, Ordering::Release);
+            }
+        }
+    }
+
+    /// Commits and speculates until the block ends.
+    fn rounds(&self, worker: &mut Worker<'b, 'a>) -> Counts {
+        let mut counts = Counts::default();
+        let mut idle = 0;
+        while !self.world.ended.load(Ordering::Acquire) {
+            let committed = self.try_commit(worker, &mut counts);
+            let picked = self.scheduler.pick(|tx| self.plain[tx.0 as usize], |tx| self.prepare(tx, worker));
+            if let Some(tx) = picked {
+                self.speculate(tx, worker, &mut counts);
+            } else if !committed {
+                rest(&mut idle);
+                continue;
+            }
+            idle = 0;
+        }
+        counts
+    }
+
+    /// Commits what can be committed, if nobody else does. Whether anything was.
+    fn try_commit(&self, worker: &mut Worker<'b, 'a>, counts: &mut Counts) -> bool {
+        let mut committer = match self.commit.try_lock() {
+            Ok(committer) => committer,
+            Err(TryLockError::WouldBlock) => return false,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        };
+        let first = committer.next;
+        while committer.error.is_none() && (committer.next.0 as usize) < self.slots.len() {
+            match self.commit_next(&mut committer, worker, counts) {
+                Ok(true) => self.scheduler.advance(committer.next),
+                Ok(false) => break,
+                Err(error) => committer.error = Some(error),
+            }
+        }
+        if committer.error.is_some() || committer.next.0 as usize == self.slots.len() {
+            self.world.ended.store(true, Ordering::Release);
+        }
+        committer.next > first
+    }
+
+    /// Commits the next transaction. `false` if another worker is just executing it.
+    fn commit_next(
+        &self,
+        committer: &mut Committer<'b, 'a>,
+        worker: &mut Worker<'b, 'a>,
+        counts: &mut Counts,
+    ) -> Result<bool, ExecutionError> {
+        let tx = committer.next;
+        let slot = &self.slots[tx.0 as usize];
+        if self.plain[tx.0 as usize] {
+            let parties = match slot.parties.get() {
+                Some(parties) => *parties,
+                None => transfer::parties(&self.block.transactions[tx.0 as usize], worker.view())
+                    .map_err(|source| ExecutionError::State { at: Stage::Transaction(tx), source })?,
+            };
+            let start = self.now();
+            if committer.transfer(parties, worker.view())? {
+                self.span(worker.number, tx, start, true);
+                counts.transfers += 1;
+                return Ok(true);
+            }
+        }
+        match self.scheduler.status(tx) {
+            Status::Running => return Ok(false),
+            Status::Ready if !self.scheduler.claim(tx) => return Ok(false),
+            Status::Ready | Status::Done => {}
+        }
+        let effects = slot.effects.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut conflict = false;
+        if let Some(effects) = effects {
+            let env = &self.block.transactions[tx.0 as usize].env;
+            let admitted = committer.totals.admit(self.block, env).is_ok();
+            conflict = committer.conflict(&effects).is_some();
+            if admitted && !conflict {
+                self.learn(tx, false, &effects);
+                committer.commit(worker, effects, true)?;
+                counts.speculated += 1;
+                return Ok(true);
+            }
+            effects.kill();
+            worker.recycle(effects);
+        }
+        let start = self.now();
+        committer.execute(worker)?;
+        self.span(worker.number, tx, start, true);
+        self.scheduler.learn(self.block, tx, conflict, |_| false);
+        counts.executions += 1;
+        counts.in_order += 1;
+        self.scheduler.done(tx);
+        Ok(true)
+    }
+
+    fn learn(&self, tx: TxIndex, conflict: bool, effects: &Effects<'a>) {
+        self.scheduler.learn(self.block, tx, conflict, |on| effects.reads.depends_on(on));
+    }
+
+    /// Finds the accounts of a plain transfer ahead of its commit.
+    fn prepare(&self, tx: TxIndex, worker: &mut Worker<'b, 'a>) {
+        // A failed read is met again, and reported, at commit.
+        if let Ok(parties) = transfer::parties(&self.block.transactions[tx.0 as usize], worker.view()) {
+            let _ = self.slots[tx.0 as usize].parties.set(parties);
+        }
+    }
+
+    /// Executes a claimed transaction on what is there, and publishes the result.
+    fn speculate(&self, tx: TxIndex, worker: &mut Worker<'b, 'a>, counts: &mut Counts) {
+        let start = self.now();
+        let execution = worker.execute(tx, Source::Speculative);
+        self.span(worker.number, tx, start, false);
+        counts.executions += 1;
+        if let Execution::Done(effects) = execution {
+            effects.publish(self.world);
+            *self.slots[tx.0 as usize].effects.lock().unwrap_or_else(PoisonError::into_inner) = Some(effects);
+        }
+        self.scheduler.done(tx);
+    }
+
+    /// Time since the start, if it is traced.
+    fn now(&self) -> Option<Duration> {
+        self.spans.as_ref().map(|_| self.started.elapsed())
+    }
+
+    fn span(&self, worker: u16, tx: TxIndex, start: Option<Duration>, in_order: bool) {
+        if let (Some(spans), Some(start)) = (&self.spans, start) {
+            let span = Span { worker, tx, start, end: self.started.elapsed(), committed: false, in_order };
+            spans.lock().unwrap_or_else(PoisonError::into_inner).push(span);
+        }
+    }
+}
+
+/// Waits a moment, the longer the more often in a row.
+fn rest(idle: &mut u32) {
+    *idle += 1;
+    match *idle {
+        0..64 => std::hint::spin_loop(),
+        64..256 => std::thread::yield_now(),
+        _ => std::thread::sleep(Duration::from_micros(20)),
+    }
+}

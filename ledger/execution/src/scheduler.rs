@@ -1,0 +1,270 @@
+//! Which transaction a free worker should speculate on.
+//!
+//! Workers take transactions in block order, within a window ahead of the commit. What is likely to read the
+//! writes of an earlier transaction waits for that one, so that it runs once and rightly. The likelihood is
+//! learned from the block itself: nothing is suspected before the first conflict; from then on, transactions to
+//! one address form a chain, and a chain whose members really depend on each other is followed in order.
+//!
+//! # Invariant
+//!
+//! A transaction is claimed at most once ([`Scheduler::claim`]), by a worker or by the committer. Whatever the
+//! scheduler gets wrong costs time, never correctness.
+
+use crate::{
+    block::{Block, TxIndex},
+    sync::{AtomicBool, AtomicU8, AtomicU32, Ordering},
+};
+use alloy_primitives::{Address, TxKind, map::HashMap};
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    sync::{Mutex, OnceLock, PoisonError},
+};
+
+/// How far a transaction's speculative execution has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Status {
+    /// Nobody has started it.
+    Ready = 0,
+    /// Somebody executes it.
+    Running = 1,
+    /// Its result lies in its slot, or there is none to be had.
+    Done = 2,
+}
+
+/// No transaction.
+const NONE: u32 = u32::MAX;
+
+/// Hands out transactions.
+pub(crate) struct Scheduler {
+    status: Box<[AtomicU8]>,
+    /// The first transaction nobody has looked at.
+    next: AtomicU32,
+    /// The next transaction to be committed.
+    frontier: AtomicU32,
+    window: u32,
+    chains: OnceLock<Chains>,
+    waiting: Mutex<Waiting>,
+    /// Whether `waiting` holds anything that is ready.
+    has_ready: AtomicBool,
+    /// Whether anybody ever waited.
+    has_waited: AtomicBool,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// Who waits for whom.
+    on: HashMap<u32, Vec<u32>>,
+    ready: BinaryHeap<Reverse<u32>>,
+}
+
+/// What is suspected of which transaction.
+struct Chains {
+    /// The transaction before it in its chain.
+    previous: Vec<u32>,
+    /// The chain it belongs to.
+    chain: Vec<u32>,
+    /// For each chain, how many of its members lately depended on the one before, from 0 to 255.
+    heat: Box<[AtomicU8]>,
+    /// The transaction before it with the same sender and target.
+    sibling: Vec<u32>,
+}
+
+/// Above this, members of a chain wait for the one before.
+const HOT: u8 = 90;
+
+impl Scheduler {
+    pub(crate) fn new(transactions: usize, threads: usize) -> Self {
+        Self {
+            status: (0..transactions).map(|_| AtomicU8::new(Status::Ready as u8)).collect(),
+            next: AtomicU32::new(0),
+            frontier: AtomicU32::new(0),
+            window: (threads * 64) as u32,
+            chains: OnceLock::new(),
+            waiting: Mutex::default(),
+            has_ready: AtomicBool::new(false),
+            has_waited: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn status(&self, tx: TxIndex) -> Status {
+        match self.status[tx.0 as usize].load(Ordering::Acquire) {
+            0 => Status::Ready,
+            1 => Status::Running,
+            _ => Status::Done,
+        }
+    }
+
+    /// Takes a ready transaction for oneself.
+    pub(crate) fn claim(&self, tx: TxIndex) -> bool {
+        let status = &self.status[tx.0 as usize];
+        let (ready, running) = (Status::Ready as u8, Status::Running as u8);
+        status.compare_exchange(ready, running, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// A claimed transaction has been executed: its result, if any, is in place.
+    pub(crate) fn done(&self, tx: TxIndex) {
+        self.status[tx.0 as usize].store(Status::Done as u8, Ordering::Release);
+        self.release(tx);
+    }
+
+    /// Transactions before `next` are committed.
+    pub(crate) fn advance(&self, next: TxIndex) {
+        self.frontier.store(next.0, Ordering::Release);
+    }
+
+    /// A transaction worth executing now, claimed for the caller. `plain` says which need no execution; those are
+    /// handed to `prepare` on the way.
+    pub(crate) fn pick(
+        &self,
+        plain: impl Fn(TxIndex) -> bool,
+        mut prepare: impl FnMut(TxIndex),
+    ) -> Option<TxIndex> {
+        let mut prepared = 0;
+        loop {
+            if let Some(tx) = self.pop_ready() {
+                return Some(tx);
+            }
+            let frontier = self.frontier.load(Ordering::Acquire);
+            let next = self.next.load(Ordering::Relaxed);
+            if next as usize >= self.status.len() || next >= frontier.saturating_add(self.window) {
+                return None;
+            }
+            if self.next.compare_exchange_weak(next, next + 1, Ordering::Relaxed, Ordering::Relaxed).is_err()
+            {
+                continue;
+            }
+            let tx = TxIndex(next);
+            if next < frontier {
+                continue;
+            }
+            if plain(tx) {
+                prepare(tx);
+                prepared += 1;
+                // Look at the commit again now and then.
+                if prepared == 32 {
+                    return None;
+                }
+                continue;
+            }
+            if let Some(on) = self.suspect(tx)
+                && self.wait(tx, on)
+            {
+                continue;
+            }
+            if self.claim(tx) {
+                return Some(tx);
+            }
+        }
+    }
+
+    fn pop_ready(&self) -> Option<TxIndex> {
+        if !self.has_ready.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let frontier = self.frontier.load(Ordering::Acquire);
+        let found = loop {
+            match waiting.ready.pop() {
+                None => break None,
+                Some(Reverse(tx)) if tx >= frontier && self.claim(TxIndex(tx)) => break Some(TxIndex(tx)),
+                Some(_) => {}
+            }
+        };
+        self.has_ready.store(!waiting.ready.is_empty(), Ordering::Release);
+        found
+    }
+
+    /// The transaction whose writes `tx` is likely to read, if it is not committed yet.
+    fn suspect(&self, tx: TxIndex) -> Option<TxIndex> {
+        let chains = self.chains.get()?;
+        let at = tx.0 as usize;
+        let hot = chains.heat[chains.chain[at] as usize].load(Ordering::Relaxed) >= HOT;
+        let previous = if hot { chains.previous[at] } else { NONE };
+        let sibling = chains.sibling[at];
+        let frontier = self.frontier.load(Ordering::Acquire);
+        [previous, sibling]
+            .into_iter()
+            .filter(|&on| on != NONE && on >= frontier)
+            .max()
+            .map(TxIndex)
+            .filter(|&on| self.status(on) != Status::Done)
+    }
+
+    /// Puts `tx` aside until `on` is done. `false` if `on` is done by now.
+    fn wait(&self, tx: TxIndex, on: TxIndex) -> bool {
+        self.has_waited.store(true, Ordering::SeqCst);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.status(on) == Status::Done || on.0 < self.frontier.load(Ordering::SeqCst) {
+            return false;
+        }
+        waiting.on.entry(on.0).or_default().push(tx.0);
+        true
+    }
+
+    /// Lets go those who wait for `tx`.
+    pub(crate) fn release(&self, tx: TxIndex) {
+        if !self.has_waited.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(followers) = waiting.on.remove(&tx.0) {
+            waiting.ready.extend(followers.into_iter().map(Reverse));
+            self.has_ready.store(true, Ordering::Release);
+        }
+    }
+
+    /// Learns from a committed transaction whether it depended on the one before it in its chain, of which
+    /// `wrote_for` tells for a given transaction. The first conflict of the block starts the learning.
+    pub(crate) fn learn(
+        &self,
+        block: &Block,
+        tx: TxIndex,
+        conflict: bool,
+        depends_on: impl Fn(TxIndex) -> bool,
+    ) {
+        let chains = match self.chains.get() {
+            Some(chains) => chains,
+            None if conflict => self.chains.get_or_init(|| Chains::new(block)),
+            None => return,
+        };
+        let at = tx.0 as usize;
+        let previous = chains.previous[at];
+        if previous == NONE {
+            return;
+        }
+        let heat = &chains.heat[chains.chain[at] as usize];
+        let before = heat.load(Ordering::Relaxed);
+        let after = if conflict || depends_on(TxIndex(previous)) {
+            before + (255 - before) / 2
+        } else {
+            before - before / 4
+        };
+        heat.store(after, Ordering::Relaxed);
+    }
+}
+
+impl Chains {
+    fn new(block: &Block) -> Self {
+        let count = block.transactions.len();
+        let mut chains: HashMap<Address, (u32, u32)> = HashMap::default();
+        let mut siblings: HashMap<(Address, Address), u32> = HashMap::default();
+        let (mut previous, mut chain, mut sibling) =
+            (Vec::with_capacity(count), Vec::with_capacity(count), Vec::with_capacity(count));
+        for (index, tx) in block.transactions.iter().enumerate() {
+            let index = index as u32;
+            let to = match tx.env.kind {
+                TxKind::Call(to) => to,
+                TxKind::Create => tx.env.caller,
+            };
+            let next = chains.len() as u32;
+            let entry = chains.entry(to).or_insert((next, NONE));
+            chain.push(entry.0);
+            previous.push(std::mem::replace(&mut entry.1, index));
+            sibling.push(siblings.insert((tx.env.caller, to), index).unwrap_or(NONE));
+        }
+        let heat = (0..chains.len()).map(|_| AtomicU8::new(0)).collect();
+        Self { previous, chain, heat, sibling }
+    }
+}

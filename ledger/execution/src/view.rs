@@ -1,0 +1,337 @@
+//! The world as one transaction sees it: the newest versions before its step, with every first read noted.
+
+use crate::{
+    block::{AccessSet, Location},
+    cells::{AccountCell, Cells, SlotCell},
+    schedule::Seen,
+    sequential::to_info,
+    state::{Account, StateError},
+    sync::{AtomicBool, Ordering},
+    undeclared,
+    vm::ReadError,
+};
+use alloy_primitives::{Address, B256, U256, map::B256Map};
+use bumpalo::Bump;
+use revm::{bytecode::Bytecode, context_interface::Database, state::AccountInfo};
+use std::{
+    collections::HashMap,
+    ptr,
+    sync::{PoisonError, RwLock},
+};
+
+/// What all views of a block share.
+pub(crate) struct World<'a, 's> {
+    pub(crate) cells: Cells<'a, 's>,
+    /// Whether empty accounts cease to exist (EIP-161).
+    pub(crate) clears: bool,
+    pub(crate) beneficiary: Address,
+    /// Code put in place by this block.
+    new_code: RwLock<B256Map<Bytecode>>,
+    has_new_code: AtomicBool,
+    /// Set when the block has ended, well or badly: whoever still executes may stop.
+    pub(crate) ended: AtomicBool,
+}
+
+impl<'a, 's> World<'a, 's> {
+    pub(crate) fn new(cells: Cells<'a, 's>, clears: bool, beneficiary: Address) -> Self {
+        Self {
+            cells,
+            clears,
+            beneficiary,
+            new_code: RwLock::default(),
+            has_new_code: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+        }
+    }
+
+    /// Makes code known to later transactions. Code is found by its hash, so that code of an execution that is
+    /// thrown away does no harm.
+    pub(crate) fn publish_code(&self, hash: B256, code: Bytecode) {
+        self.new_code.write().unwrap_or_else(PoisonError::into_inner).insert(hash, code);
+        self.has_new_code.store(true, Ordering::Release);
+    }
+
+    fn code(&self, hash: &B256) -> Result<Bytecode, StateError> {
+        if self.has_new_code.load(Ordering::Acquire)
+            && let Some(code) = self.new_code.read().unwrap_or_else(PoisonError::into_inner).get(hash)
+        {
+            return Ok(code.clone());
+        }
+        self.cells.state().code(hash)
+    }
+}
+
+/// A first read of an account, and how far the transaction depends on it.
+#[derive(Debug)]
+pub(crate) struct AccountRead<'a> {
+    pub(crate) cell: &'a AccountCell<'a>,
+    pub(crate) seen: Option<Account>,
+    /// The newest step that had changed it.
+    pub(crate) source: u32,
+    /// Whether the result depends on the exact balance.
+    pub(crate) looked: bool,
+    /// Otherwise, the balance it needs at least.
+    pub(crate) at_least: U256,
+}
+
+impl AccountRead<'_> {
+    /// Whether the result stands if the account is really `now`.
+    pub(crate) fn holds(&self, now: Option<Account>) -> bool {
+        if now == self.seen {
+            return true;
+        }
+        match (self.seen, now) {
+            (Some(seen), Some(now)) => {
+                !self.looked
+                    && seen.nonce == now.nonce
+                    && seen.code_hash == now.code_hash
+                    && now.balance >= self.at_least
+                    && seen.is_empty() == now.is_empty()
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A first read of a slot.
+#[derive(Debug)]
+pub(crate) struct SlotRead<'a> {
+    pub(crate) cell: &'a SlotCell<'a>,
+    pub(crate) seen: U256,
+    /// The step that had written it.
+    pub(crate) source: u32,
+}
+
+/// What a transaction has read so far.
+#[derive(Debug, Default)]
+pub(crate) struct Reads<'a> {
+    pub(crate) accounts: Vec<AccountRead<'a>>,
+    pub(crate) slots: Vec<SlotRead<'a>>,
+}
+
+impl Reads<'_> {
+    /// Whether anything read was written by `tx`.
+    pub(crate) fn depends_on(&self, tx: crate::block::TxIndex) -> bool {
+        let step = crate::worker::step_of(tx);
+        self.slots.iter().any(|read| read.source == step)
+            || self.accounts.iter().any(|read| read.looked && read.source == step)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.accounts.clear();
+        self.slots.clear();
+    }
+}
+
+/// Where a view takes its values from.
+#[derive(Debug, Default)]
+pub(crate) enum Source {
+    /// Everything before is committed. The fee recipient's balance lacks this much, which is added.
+    Committed { reward: Option<U256> },
+    /// Others may still be executing.
+    #[default]
+    Speculative,
+    /// A recorded schedule says what was read.
+    Scripted(HashMap<Location, Seen>),
+}
+
+const ACCOUNT_CACHE: usize = 512;
+const SLOT_CACHE: usize = 1024;
+
+/// A worker's view of the world, pointed at one transaction after another.
+pub(crate) struct View<'b, 'a> {
+    pub(crate) world: &'b World<'a, 'b>,
+    pub(crate) arena: &'a Bump,
+    pub(crate) reads: Reads<'a>,
+    /// Accounts whose balance was looked at.
+    looks: Vec<Address>,
+    /// What accounts tried to spend, failed attempts included.
+    spending: Vec<(Address, U256)>,
+    step: u32,
+    source: Source,
+    sender: Address,
+    nonce: u64,
+    declared: Option<&'b AccessSet>,
+    account_cache: Box<[Option<&'a AccountCell<'a>>]>,
+    slot_cache: Box<[Option<&'a SlotCell<'a>>]>,
+    code_cache: B256Map<Bytecode>,
+}
+
+impl<'b, 'a> View<'b, 'a> {
+    pub(crate) fn new(world: &'b World<'a, 'b>, arena: &'a Bump) -> Self {
+        Self {
+            world,
+            arena,
+            reads: Reads::default(),
+            looks: Vec::new(),
+            spending: Vec::new(),
+            step: 0,
+            source: Source::Speculative,
+            sender: Address::ZERO,
+            nonce: 0,
+            declared: None,
+            account_cache: vec![None; ACCOUNT_CACHE].into(),
+            slot_cache: vec![None; SLOT_CACHE].into(),
+            code_cache: B256Map::default(),
+        }
+    }
+
+    /// Points the view at a transaction.
+    pub(crate) fn begin(
+        &mut self,
+        step: u32,
+        source: Source,
+        sender: Address,
+        nonce: u64,
+        declared: Option<&'b AccessSet>,
+    ) {
+        self.reads.clear();
+        self.looks.clear();
+        self.spending.clear();
+        self.step = step;
+        self.source = source;
+        self.sender = sender;
+        self.nonce = nonce;
+        self.declared = declared;
+    }
+
+    /// Ends the transaction: moves what was looked at and spent over to the reads.
+    pub(crate) fn finish_reads(&mut self, sender_needs: U256) {
+        let Self { reads, looks, spending, sender, .. } = self;
+        for read in &mut reads.accounts {
+            let address = read.cell.address;
+            read.looked |= looks.contains(&address);
+            if address == *sender {
+                read.at_least = sender_needs;
+            }
+            let mut spent = spending.iter().filter(|(spender, _)| *spender == address).peekable();
+            if spent.peek().is_none() {
+                continue;
+            }
+            // Incoming transfers only help, so a balance that covers the sum passes every check.
+            let sum = spent.try_fold(U256::ZERO, |sum, (_, value)| sum.checked_add(*value));
+            let balance = read.seen.map_or(U256::ZERO, |seen| seen.balance);
+            match sum {
+                Some(sum) if sum <= balance && address != *sender => read.at_least = sum,
+                _ => read.looked = true,
+            }
+        }
+    }
+
+    pub(crate) fn note_look(&mut self, address: Address) {
+        if !self.looks.contains(&address) {
+            self.looks.push(address);
+        }
+    }
+
+    pub(crate) fn note_spending(&mut self, spender: Address, value: U256) {
+        self.spending.push((spender, value));
+    }
+
+    /// The cell of an account.
+    pub(crate) fn account_cell(&mut self, address: Address) -> Result<&'a AccountCell<'a>, StateError> {
+        // Any bytes do: the cache is only fast, not trusted. Cells are compared by full address.
+        let at = usize::from(u16::from_le_bytes([address[18], address[19]])) % ACCOUNT_CACHE;
+        if let Some(cell) = self.account_cache[at].filter(|cell| cell.address == address) {
+            return Ok(cell);
+        }
+        let cell = self.world.cells.account(address, self.arena)?;
+        self.account_cache[at] = Some(cell);
+        Ok(cell)
+    }
+
+    /// The cell of a slot.
+    pub(crate) fn slot_cell(
+        &mut self,
+        account: &'a AccountCell<'a>,
+        slot: U256,
+    ) -> Result<&'a SlotCell<'a>, StateError> {
+        let low = slot.as_limbs()[0] as usize
+            ^ (slot.as_limbs()[3] as usize)
+            ^ (ptr::from_ref(account).addr() >> 4);
+        let at = low % SLOT_CACHE;
+        let known = self.slot_cache[at].filter(|cell| cell.slot == slot && ptr::eq(cell.account, account));
+        if let Some(cell) = known {
+            return Ok(cell);
+        }
+        let cell = self.world.cells.slot(account, slot, self.arena)?;
+        self.slot_cache[at] = Some(cell);
+        Ok(cell)
+    }
+
+    fn permit(&self, location: Location) -> Result<(), ReadError> {
+        if self.declared.is_some_and(|set| !undeclared::covers(set, self.sender, location)) {
+            return Err(ReadError::Undeclared(location));
+        }
+        match &self.source {
+            Source::Speculative if self.world.ended.load(Ordering::Relaxed) => Err(ReadError::Abandoned),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads an account and notes it.
+    pub(crate) fn read_account(&mut self, address: Address) -> Result<Option<Account>, ReadError> {
+        self.permit(Location::Account(address))?;
+        let cell = self.account_cell(address)?;
+        let (mut seen, source) = cell.read(self.step, self.world.clears);
+        match &self.source {
+            Source::Committed { reward: Some(reward) } if address == self.world.beneficiary => {
+                seen = crate::cells::adjust(
+                    seen,
+                    None,
+                    crate::cells::BalanceChange::Credit(*reward),
+                    self.world.clears,
+                );
+            }
+            Source::Speculative if address == self.sender => {
+                // Whether the nonce fits is settled at commit; until then assume that it does.
+                if let Some(seen) = &mut seen {
+                    seen.nonce = self.nonce;
+                }
+            }
+            Source::Scripted(script) => match script.get(&Location::Account(address)) {
+                Some(Seen::Account(scripted)) => seen = *scripted,
+                _ => return Err(ReadError::Unscripted(Location::Account(address))),
+            },
+            _ => {}
+        }
+        self.reads.accounts.push(AccountRead { cell, seen, source, looked: false, at_least: U256::ZERO });
+        Ok(seen)
+    }
+}
+
+impl Database for View<'_, '_> {
+    type Error = ReadError;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, ReadError> {
+        Ok(self.read_account(address)?.map(to_info))
+    }
+
+    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, ReadError> {
+        if let Some(code) = self.code_cache.get(&code_hash) {
+            return Ok(code.clone());
+        }
+        let code = self.world.code(&code_hash)?;
+        self.code_cache.insert(code_hash, code.clone());
+        Ok(code)
+    }
+
+    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, ReadError> {
+        self.permit(Location::Slot(address, slot))?;
+        let account = self.account_cell(address)?;
+        let cell = self.slot_cell(account, slot)?;
+        let (mut seen, source) = cell.read(self.step);
+        if let Source::Scripted(script) = &self.source {
+            match script.get(&Location::Slot(address, slot)) {
+                Some(Seen::Slot(scripted)) => seen = *scripted,
+                _ => return Err(ReadError::Unscripted(Location::Slot(address, slot))),
+            }
+        }
+        self.reads.slots.push(SlotRead { cell, seen, source });
+        Ok(seen)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, ReadError> {
+        Ok(self.world.cells.state().block_hash(number)?)
+    }
+}
