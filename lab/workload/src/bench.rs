@@ -19,10 +19,11 @@
 //! # Limits
 //!
 //! CPU time is that of the whole process, so nothing else may run in it. Peak memory is the process's, state and previous
-//! workloads' free lists included, and known on Linux only. Instructions are not counted here: see
-//! `docs/benchmarks.md`.
+//! workloads' free lists included, and known on Linux only. Instructions are those of the threads that exist when
+//! [`measure`] is called, and are counted where Linux and the machine allow it.
 
 mod cold;
+mod instructions;
 mod measurement;
 mod plan;
 mod report;
@@ -36,6 +37,7 @@ pub use report::{BenchReport, Total};
 
 use crate::catalogue::Workload;
 use cold::ColdState;
+use instructions::Instructions;
 use mundi_execution::{BlockOutput, Mode, NoSink, Options, StateSnapshot, execute};
 use rayon::ThreadPool;
 use resources::{CpuClock, PeakMemory};
@@ -48,6 +50,8 @@ use verdict::Verdict;
 
 /// Rounds beyond which [`Settings::least_time`] asks for no more.
 const MOST_ROUNDS: usize = 500;
+/// Traced runs. The ideal is the median over them, because one interruption by the machine makes one transaction look dear.
+const TRACES: usize = 3;
 
 /// How to measure.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +109,8 @@ pub enum BenchError {
 struct Sample {
     elapsed: Duration,
     cpu: Option<Duration>,
-    output: mundi_execution::Report,
+    instructions: Option<u64>,
+    report: mundi_execution::Report,
 }
 
 /// Everything that is kept over the runs of one workload.
@@ -113,30 +118,34 @@ struct Bench<'a> {
     workload: &'a Workload,
     pool: &'a ThreadPool,
     cold_read: Option<Duration>,
+    instructions: Option<Instructions>,
 }
 
 impl Bench<'_> {
     /// Runs once under the clock. The second value is the number of distinct reads, when reads are made slow.
-    fn run(&self, options: &Options) -> Result<(Sample, BlockOutput, Option<u64>), BenchError> {
+    fn run(&mut self, options: &Options) -> Result<(Sample, BlockOutput, Option<u64>), BenchError> {
         let state: &dyn StateSnapshot = &self.workload.state;
         let cold = self.cold_read.map(|latency| ColdState::new(state, latency));
         let state = cold.as_ref().map_or(state, |cold| cold as &dyn StateSnapshot);
+        let counting = self.instructions.as_mut().is_some_and(|counter| counter.start().is_ok());
         let cpu = CpuClock::start();
         let start = Instant::now();
         let result = execute(&self.workload.block, state, self.pool, options, &mut NoSink);
         let elapsed = start.elapsed();
         let cpu = cpu.elapsed();
+        let counter = self.instructions.as_mut().filter(|_| counting);
+        let instructions = counter.and_then(|counter| counter.stop().ok());
         let mut output = result.map_err(|source| BenchError::Execution {
             workload: self.workload.name.clone(),
             mode: options.mode,
             source,
         })?;
         let report = std::mem::take(&mut output.report);
-        Ok((Sample { elapsed, cpu, output: report }, output, cold.map(|cold| cold.reads())))
+        Ok((Sample { elapsed, cpu, instructions, report }, output, cold.map(|cold| cold.reads())))
     }
 
     /// Runs once and compares with `verdict`.
-    fn checked(&self, options: &Options, verdict: &Verdict) -> Result<Sample, BenchError> {
+    fn checked(&mut self, options: &Options, verdict: &Verdict) -> Result<Sample, BenchError> {
         let (sample, output, _) = self.run(options)?;
         verdict.compare(output).map_err(|difference| BenchError::Differs {
             workload: self.workload.name.clone(),
@@ -155,7 +164,7 @@ pub fn measure(
     cold_read: Option<Duration>,
     pool: &ThreadPool,
 ) -> Result<Measurement, BenchError> {
-    let bench = Bench { workload, pool, cold_read };
+    let mut bench = Bench { workload, pool, cold_read, instructions: Instructions::of_all_threads() };
     let memory = PeakMemory::reset();
     let collect = settings.modes.contains(&Mode::AccessList);
     let (first, mut output, cold_reads) = bench.run(&Options::sequential())?;
@@ -187,9 +196,12 @@ pub fn measure(
     }
 
     let traced = Options { trace: true, ..Options::new(NonZeroUsize::MIN) };
-    let (trace, output, _) = Bench { cold_read: None, ..bench }.run(&traced)?;
-    drop(output);
-    Ok(Measurement::new(workload, settings, cold_read.zip(cold_reads), gas, contestants, trace.output.trace))
+    let mut warm = Bench { cold_read: None, ..bench };
+    let mut traces = Vec::new();
+    for _ in 0..TRACES {
+        traces.extend(warm.run(&traced)?.0.report.trace);
+    }
+    Ok(Measurement::new(workload, settings, cold_read.zip(cold_reads), gas, &contestants, &traces))
 }
 
 /// A mode under test, and what it showed.

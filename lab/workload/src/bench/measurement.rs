@@ -21,7 +21,7 @@ pub struct Measurement {
     pub rounds: usize,
     /// Microseconds that the first read of a key was asked to sleep, and how many keys there are.
     pub cold_reads: Option<(u64, u64)>,
-    /// Speed-up of a perfect scheduler on the threads used, from a traced run on one thread.
+    /// Speed-up of a perfect scheduler on the threads used, from traced runs on one thread (median).
     pub ideal: Option<f64>,
     /// Transactions on the longest chain of dependencies, by time.
     pub critical_path: Option<usize>,
@@ -40,6 +40,8 @@ pub struct Timing {
     pub milliseconds: Spread,
     /// Milliseconds of CPU time of all threads, median.
     pub cpu_milliseconds: Option<f64>,
+    /// Million instructions of all threads, median, where they can be counted.
+    pub mega_instructions: Option<f64>,
     /// Million gas per second, from the median.
     pub megagas_per_second: f64,
     /// Transactions per second, from the median.
@@ -63,6 +65,8 @@ pub struct Comparison {
     pub timing: Timing,
     /// Sequential median over this mode's median: above one is faster.
     pub ratio: f64,
+    /// Sequential minimum over this mode's minimum: what the ratio is when nothing else disturbs either.
+    pub ratio_of_best: f64,
     /// Ratios within a round.
     pub paired: Spread,
     /// Executions whose result was thrown away, median.
@@ -110,11 +114,15 @@ impl Timing {
     fn new(contestant: &Contestant, transactions: usize, gas: u64) -> Self {
         let samples = &contestant.samples;
         let spread = Spread::of(samples.iter().map(|sample| milliseconds(sample.elapsed)));
-        let cpu: Option<Vec<f64>> = samples.iter().map(|sample| sample.cpu.map(milliseconds)).collect();
+        let median = |figure: fn(&Sample) -> Option<f64>| {
+            let values: Option<Vec<f64>> = samples.iter().map(figure).collect();
+            values.map(|values| Spread::of(values).median)
+        };
         let seconds = (spread.median / 1e3).max(1e-12);
         Self {
             milliseconds: spread,
-            cpu_milliseconds: cpu.map(|cpu| Spread::of(cpu).median),
+            cpu_milliseconds: median(|sample| sample.cpu.map(milliseconds)),
+            mega_instructions: median(|sample| sample.instructions.map(|count| count as f64 / 1e6)),
             megagas_per_second: gas as f64 / 1e6 / seconds,
             transactions_per_second: transactions as f64 / seconds,
             microseconds_per_transaction: seconds * 1e6 / transactions.max(1) as f64,
@@ -130,14 +138,16 @@ impl Measurement {
         settings: &Settings,
         cold_reads: Option<(Duration, u64)>,
         gas: u64,
-        contestants: Vec<Contestant>,
-        trace: Option<Trace>,
+        contestants: &[Contestant],
+        traces: &[Trace],
     ) -> Self {
         let transactions = workload.block.transactions.len();
-        let [oracle, others @ ..] = contestants.as_slice() else {
+        let [oracle, others @ ..] = contestants else {
             unreachable!("sequential execution always takes part");
         };
         let sequential = Timing::new(oracle, transactions, gas);
+        let trace = traces.first();
+        let ideals = traces.iter().map(|trace| trace.ideal_speed_up(settings.threads.get()));
         let modes = others.iter().map(|other| Comparison::new(oracle, other, sequential, transactions, gas));
         Self {
             name: workload.name.clone(),
@@ -146,9 +156,9 @@ impl Measurement {
             gas,
             rounds: oracle.samples.len(),
             cold_reads: cold_reads.map(|(latency, reads)| (latency.as_micros() as u64, reads)),
-            ideal: trace.as_ref().map(|trace| trace.ideal_speed_up(settings.threads.get())),
-            critical_path: trace.as_ref().map(|trace| trace.critical_path().steps.len()),
-            dependencies: trace.as_ref().map(|trace| trace.dependencies.len()),
+            ideal: trace.map(|_| Spread::of(ideals).median),
+            critical_path: trace.map(|trace| trace.critical_path().steps.len()),
+            dependencies: trace.map(|trace| trace.dependencies.len()),
             sequential,
             modes: modes.collect(),
         }
@@ -168,19 +178,20 @@ impl Comparison {
             Spread::of(other.samples.iter().map(|sample| figure(sample) as f64)).median
         };
         let pairs = oracle.samples.iter().zip(&other.samples);
-        let last = other.samples.last().map(|sample| &sample.output);
+        let last = other.samples.last().map(|sample| &sample.report);
         Self {
             mode: other.options.mode,
             used: last.map_or(other.options.mode, |report| report.mode),
             threads: last.map_or(other.options.threads.get(), |report| report.threads),
             timing,
             ratio: sequential.milliseconds.median / timing.milliseconds.median.max(1e-9),
+            ratio_of_best: sequential.milliseconds.min / timing.milliseconds.min.max(1e-9),
             paired: Spread::of(pairs.map(|(oracle, other)| {
                 oracle.elapsed.as_secs_f64() / other.elapsed.as_secs_f64().max(1e-12)
             })),
-            re_executions: median(|sample| sample.output.re_executions),
-            speculated: median(|sample| sample.output.speculated),
-            plain_transfers: median(|sample| sample.output.plain_transfers),
+            re_executions: median(|sample| sample.report.re_executions),
+            speculated: median(|sample| sample.report.speculated),
+            plain_transfers: median(|sample| sample.report.plain_transfers),
         }
     }
 }

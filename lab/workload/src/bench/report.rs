@@ -72,6 +72,17 @@ impl BenchReport {
         }
     }
 
+    /// The least share of a core that sequential execution got, if it was noticeably less than a whole one: then
+    /// something else ran on the machine. Short blocks and slow reads do not count.
+    pub(super) fn busy(&self) -> Option<f64> {
+        const WHOLE: f64 = 0.95;
+        const LONG_MILLISECONDS: f64 = 2.0;
+        let timings = self.generated.iter().chain(&self.given).map(|measurement| &measurement.sequential);
+        let long = timings.filter(|timing| timing.milliseconds.median > LONG_MILLISECONDS);
+        let shares = long.filter_map(|timing| Some(timing.cpu_milliseconds? / timing.milliseconds.median));
+        shares.min_by(f64::total_cmp).filter(|share| *share < WHOLE)
+    }
+
     pub(super) fn total(&mut self) {
         let modes = self.given.first().map_or(0, |first| first.modes.len());
         self.totals = (0..modes).filter_map(|mode| Total::of(&self.given, mode)).collect();

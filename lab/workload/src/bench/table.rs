@@ -1,13 +1,26 @@
 //! The report as a table for people.
 
 use super::{BenchReport, Measurement};
-use comfy_table::{Cell, CellAlignment, Table, presets};
+use comfy_table::{Cell, CellAlignment, Table, TableComponent, presets};
 use std::fmt;
 
-const COLUMNS: [&str; 11] =
-    ["workload", "txs", "Mgas", "seq ms", "mode", "ms", "speed-up", "spread", "ideal", "Mgas/s", "again"];
-const RESOURCES: [&str; 9] =
-    ["workload", "mode", "µs/tx seq", "µs/tx", "tx/s", "CPU ms seq", "CPU ms", "MiB seq", "MiB"];
+const COLUMNS: [&str; 12] = [
+    "workload", "txs", "Mgas", "seq ms", "mode", "ms", "speed-up", "of best", "spread", "ideal", "Mgas/s",
+    "again",
+];
+const RESOURCES: [&str; 11] = [
+    "workload",
+    "mode",
+    "µs/tx seq",
+    "µs/tx",
+    "tx/s",
+    "CPU ms seq",
+    "CPU ms",
+    "Minstr seq",
+    "Minstr",
+    "MiB seq",
+    "MiB",
+];
 
 impl fmt::Display for BenchReport {
     /// One table per section, then the totals and what the columns mean.
@@ -29,6 +42,14 @@ impl fmt::Display for BenchReport {
         if !self.generated.is_empty() {
             writeln!(f, "Resources\n{}\n", resources(&self.generated))?;
         }
+        if let Some(share) = self.busy() {
+            writeln!(
+                f,
+                "The machine was busy: sequential execution got {:.0} % of a core at worst. Speed-ups are too low or too \
+                 high by as much.\n",
+                share * 100.0
+            )?;
+        }
         for total in &self.totals {
             writeln!(
                 f,
@@ -48,26 +69,31 @@ impl fmt::Display for BenchReport {
             )?;
         }
         f.write_str(
-            "ms: median of the rounds. speed-up: sequential median over this one. spread: least to greatest ratio \
+            "ms: median of the rounds. speed-up: sequential median over this one; of best: least over least. spread: least to greatest ratio \
              within a round.\nideal: a perfect scheduler on as many threads, from the measured costs and dependencies. \
              again: executions thrown away.\nEvery run had the receipts, gas and state changes of sequential execution.",
         )
     }
 }
 
-fn table(header: &[&str]) -> Table {
+fn table(header: &[&str], text: &[usize]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header.to_vec());
+    table
+        .load_preset(presets::NOTHING)
+        .set_style(TableComponent::HeaderLines, '─')
+        .set_style(TableComponent::MiddleHeaderIntersections, '─')
+        .set_header(cells(header.iter().copied(), text));
     table
 }
 
-fn row<const N: usize>(cells: [String; N], text: &[usize]) -> Vec<Cell> {
+fn cells<'a>(cells: impl IntoIterator<Item = &'a str>, text: &[usize]) -> Vec<Cell> {
     let align = |index| if text.contains(&index) { CellAlignment::Left } else { CellAlignment::Right };
     cells.into_iter().enumerate().map(|(index, cell)| Cell::new(cell).set_alignment(align(index))).collect()
 }
 
 fn speed(measurements: &[Measurement]) -> Table {
-    let mut table = table(&COLUMNS);
+    let text = [0, 4];
+    let mut table = table(&COLUMNS, &text);
     for measurement in measurements {
         for other in &measurement.modes {
             let mode = if other.used == other.mode {
@@ -75,48 +101,48 @@ fn speed(measurements: &[Measurement]) -> Table {
             } else {
                 format!("{} → {}", other.mode, other.used)
             };
-            table.add_row(row(
-                [
-                    measurement.name.clone(),
-                    measurement.transactions.to_string(),
-                    format!("{:.1}", measurement.gas as f64 / 1e6),
-                    format!("{:.2}", measurement.sequential.milliseconds.median),
-                    mode,
-                    format!("{:.2}", other.timing.milliseconds.median),
-                    format!("{:.2}×", other.ratio),
-                    format!("{:.2}–{:.2}", other.paired.min, other.paired.max),
-                    measurement.ideal.map_or_else(String::new, |ideal| format!("{ideal:.2}×")),
-                    format!("{:.0}", other.timing.megagas_per_second),
-                    format!("{:.0}", other.re_executions),
-                ],
-                &[0, 4],
-            ));
+            let row = [
+                measurement.name.clone(),
+                measurement.transactions.to_string(),
+                format!("{:.1}", measurement.gas as f64 / 1e6),
+                format!("{:.2}", measurement.sequential.milliseconds.median),
+                mode,
+                format!("{:.2}", other.timing.milliseconds.median),
+                format!("{:.2}×", other.ratio),
+                format!("{:.2}×", other.ratio_of_best),
+                format!("{:.2}–{:.2}", other.paired.min, other.paired.max),
+                measurement.ideal.map_or_else(String::new, |ideal| format!("{ideal:.2}×")),
+                format!("{:.0}", other.timing.megagas_per_second),
+                format!("{:.0}", other.re_executions),
+            ];
+            table.add_row(cells(row.iter().map(String::as_str), &text));
         }
     }
     table
 }
 
 fn resources(measurements: &[Measurement]) -> Table {
-    let mut table = table(&RESOURCES);
-    let time = |value: Option<f64>| value.map_or_else(|| "?".into(), |value| format!("{value:.1}"));
-    let memory = |bytes: Option<u64>| bytes.map_or_else(|| "?".into(), |bytes| (bytes >> 20).to_string());
+    let text = [0, 1];
+    let mut table = table(&RESOURCES, &text);
+    let time = |value: Option<f64>| value.map_or_else(|| "–".into(), |value| format!("{value:.1}"));
+    let memory = |bytes: Option<u64>| bytes.map_or_else(|| "–".into(), |bytes| (bytes >> 20).to_string());
     for measurement in measurements {
         let sequential = &measurement.sequential;
         for other in &measurement.modes {
-            table.add_row(row(
-                [
-                    measurement.name.clone(),
-                    other.mode.to_string(),
-                    format!("{:.2}", sequential.microseconds_per_transaction),
-                    format!("{:.2}", other.timing.microseconds_per_transaction),
-                    format!("{:.0}", other.timing.transactions_per_second),
-                    time(sequential.cpu_milliseconds),
-                    time(other.timing.cpu_milliseconds),
-                    memory(sequential.peak_memory),
-                    memory(other.timing.peak_memory),
-                ],
-                &[0, 1],
-            ));
+            let row = [
+                measurement.name.clone(),
+                other.mode.to_string(),
+                format!("{:.2}", sequential.microseconds_per_transaction),
+                format!("{:.2}", other.timing.microseconds_per_transaction),
+                format!("{:.0}", other.timing.transactions_per_second),
+                time(sequential.cpu_milliseconds),
+                time(other.timing.cpu_milliseconds),
+                time(sequential.mega_instructions),
+                time(other.timing.mega_instructions),
+                memory(sequential.peak_memory),
+                memory(other.timing.peak_memory),
+            ];
+            table.add_row(cells(row.iter().map(String::as_str), &text));
         }
     }
     table
