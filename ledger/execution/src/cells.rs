@@ -128,22 +128,39 @@ impl<'a> AccountCell<'a> {
 pub(crate) struct SlotCell<'a> {
     pub(crate) account: &'a AccountCell<'a>,
     pub(crate) slot: U256,
-    /// Before the block.
-    pub(crate) base: U256,
+    /// Before the block, once somebody asked for it: what is written after a wipe never needs it.
+    base: OnceLock<U256>,
     pub(crate) versions: Versions<'a, U256>,
 }
 
 impl<'a> SlotCell<'a> {
-    /// The value as step `step` finds it, and the step that wrote it (0 if none).
-    pub(crate) fn read(&self, step: u32) -> (U256, u32) {
+    /// The value before the block; reads the state the first time.
+    pub(crate) fn base(&self, state: &dyn StateSnapshot) -> Result<U256, StateError> {
+        match self.base.get() {
+            Some(base) => Ok(*base),
+            None => {
+                let base = state.storage(&self.account.address, &self.slot)?;
+                Ok(*self.base.get_or_init(|| base))
+            }
+        }
+    }
+
+    /// The value before the block, if it is known.
+    pub(crate) fn known_base(&self) -> Option<U256> {
+        self.base.get().copied()
+    }
+
+    /// The value as step `step` finds it, `None` for the value before the block, and the step that wrote it (0 if
+    /// none).
+    pub(crate) fn read(&self, step: u32) -> (Option<U256>, u32) {
         let written = self.versions.newest_before(step);
         if !self.account.wipes.is_empty()
             && let Some(wipe) = self.account.wipes.newest_before(step)
             && written.is_none_or(|version| version.step < wipe.step)
         {
-            return (U256::ZERO, wipe.step);
+            return (Some(U256::ZERO), wipe.step);
         }
-        written.map_or((self.base, 0), |version| (version.effect, version.step))
+        written.map_or((None, 0), |version| (Some(version.effect), version.step))
     }
 }
 
@@ -187,22 +204,21 @@ impl<'a, 's> Cells<'a, 's> {
         Ok(self.accounts.find_or_insert(hash, cell, |cell| cell.address == address, hash_of))
     }
 
-    /// The cell of a slot; reads the state if it is new.
+    /// The cell of a slot.
     pub(crate) fn slot(
         &self,
         account: &'a AccountCell<'a>,
         slot: U256,
         arena: &'a bumpalo::Bump,
-    ) -> Result<&'a SlotCell<'a>, StateError> {
+    ) -> &'a SlotCell<'a> {
         let hash_of = |cell: &&SlotCell<'a>| self.slot_hash(cell.account, cell.slot);
         let is = |cell: &SlotCell<'a>| ptr::eq(cell.account, account) && cell.slot == slot;
         let hash = self.slot_hash(account, slot);
         if let Some(cell) = self.slots.find(hash, is) {
-            return Ok(cell);
+            return cell;
         }
-        let base = self.state.storage(&account.address, &slot)?;
-        let cell = arena.alloc(SlotCell { account, slot, base, versions: Versions::new() });
-        Ok(self.slots.find_or_insert(hash, cell, is, hash_of))
+        let cell = arena.alloc(SlotCell { account, slot, base: OnceLock::new(), versions: Versions::new() });
+        self.slots.find_or_insert(hash, cell, is, hash_of)
     }
 
     fn slot_hash(&self, account: &AccountCell<'a>, slot: U256) -> u64 {

@@ -67,10 +67,11 @@ fn changed_slots<'a>(shards: &[Shard<'a, SlotCell<'a>>], end: u32) -> Vec<(&'a S
             if cell.versions.is_empty() {
                 continue;
             }
-            let (value, _) = cell.read(end);
-            // After a wipe all that is left is listed, before it only what differs.
-            let before = if is_wiped(cell.account, end) { U256::ZERO } else { cell.base };
-            if value != before {
+            // Without a live version the value is the one before the block.
+            let (Some(value), _) = cell.read(end) else { continue };
+            // After a wipe all that is left is listed, otherwise only what differs.
+            let before = if is_wiped(cell.account, end) { Some(U256::ZERO) } else { cell.known_base() };
+            if Some(value) != before {
                 changed.push((*cell, value));
             }
         }

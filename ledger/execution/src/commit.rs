@@ -87,7 +87,11 @@ impl<'b, 'a> Committer<'b, 'a> {
     /// Where the read set of the next transaction's effects does not hold.
     pub(crate) fn conflict(&self, effects: &Effects<'a>) -> Option<Location> {
         let step = step_of(self.next);
-        let slot = effects.reads.slots.iter().find(|read| read.cell.read(step).0 != read.seen);
+        let slot = effects.reads.slots.iter().find(|read| {
+            // A value that nobody knows is one that this execution did not see.
+            let now = read.cell.read(step).0.or_else(|| read.cell.known_base());
+            now != Some(read.seen)
+        });
         if let Some(read) = slot {
             return Some(Location::Slot(read.cell.account.address, read.cell.slot));
         }
@@ -304,8 +308,11 @@ impl<'b, 'a> Committer<'b, 'a> {
             let after = written.map_or(read.seen, |(_, version)| version.effect);
             list.slot(index, read.cell.account.address, read.cell.slot, read.seen, after);
         }
-        for (cell, version) in &effects.slots {
-            list.slot(index, cell.account.address, cell.slot, U256::ZERO, version.effect);
+        for (address, slot) in &effects.fresh_slots {
+            let written =
+                effects.slots.iter().find(|(cell, _)| cell.slot == *slot && cell.account.address == *address);
+            let after = written.map_or(U256::ZERO, |(_, version)| version.effect);
+            list.slot(index, *address, *slot, U256::ZERO, after);
         }
         self.access_list = Some(list);
     }

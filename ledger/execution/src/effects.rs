@@ -6,7 +6,7 @@ use crate::{
     sequential::{from_info, is_gone},
     state::{Account, StateError},
     versions::Version,
-    view::{Reads, View, World},
+    view::{Reads, SlotRead, View, World},
 };
 use alloy_primitives::{Address, B256, U256};
 use revm::{bytecode::Bytecode, state::EvmState};
@@ -25,6 +25,9 @@ pub(crate) struct Effects<'a> {
     pub(crate) slots: Vec<(&'a SlotCell<'a>, &'a SlotVersion<'a>)>,
     pub(crate) wipes: Vec<(&'a AccountCell<'a>, &'a WipeVersion<'a>)>,
     pub(crate) code: Vec<(B256, Bytecode)>,
+    /// Slots of accounts made by this execution: accessed, but never read from the state. Kept only for an
+    /// access list.
+    pub(crate) fresh_slots: Vec<(Address, U256)>,
 }
 
 impl<'a> Effects<'a> {
@@ -35,6 +38,7 @@ impl<'a> Effects<'a> {
         self.slots.clear();
         self.wipes.clear();
         self.code.clear();
+        self.fresh_slots.clear();
         self.beneficiary_destroyed = false;
         self.reward = U256::ZERO;
     }
@@ -82,6 +86,15 @@ impl<'a> Effects<'a> {
     ) -> Result<(), StateError> {
         let beneficiary = view.world.beneficiary;
         for (address, mut account) in state {
+            if view.world.lists_accesses {
+                let read = |slot: &U256| {
+                    let known =
+                        |read: &SlotRead<'_>| read.cell.slot == *slot && read.cell.account.address == address;
+                    view.reads.slots.iter().any(known)
+                };
+                let fresh = account.storage.keys().filter(|slot| !read(slot));
+                self.fresh_slots.extend(fresh.map(|slot| (address, *slot)));
+            }
             if !account.is_touched() {
                 continue;
             }
@@ -126,18 +139,13 @@ impl<'a> Effects<'a> {
             }
             for (slot, value) in &account.storage {
                 if account.is_created() || value.is_changed() {
-                    let cell = view.slot_cell(cell, *slot)?;
+                    let cell = view.slot_cell(cell, *slot);
                     self.slots.push((cell, view.arena.alloc(Version::new(step, value.present_value))));
                 }
             }
         }
         std::mem::swap(&mut self.reads, &mut view.reads);
         Ok(())
-    }
-
-    /// The account's state after this execution, if it wrote it.
-    pub(crate) fn wrote(&self, address: Address) -> bool {
-        self.accounts.iter().any(|(cell, _)| cell.address == address)
     }
 }
 

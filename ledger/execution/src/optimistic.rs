@@ -28,7 +28,7 @@ use crate::{
     report::{Report, Span, Trace},
     schedule::{SCHEDULE_VERSION, Schedule},
     scheduler::{Scheduler, Status},
-    sequential::panic_message,
+    sequential::{guarded, panic_message},
     state::StateSnapshot,
     sync::Ordering,
     transfer::{self, Parties},
@@ -57,12 +57,15 @@ pub(crate) fn execute(
     let calls = SystemCalls::new(block);
     let count = block.transactions.len();
     let clears = block.rules.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
-    let world = World::new(Cells::new(state, count * 2), clears, block.env.beneficiary);
+    let world =
+        World::new(Cells::new(state, count * 2), clears, block.env.beneficiary, options.collect_access_list);
     let (own, others) = arenas.split_first_mut().expect("at least one thread");
     let mut worker = Worker::new(0, block, &calls, &world, own);
     let mut committer = Committer::new(block, &world, options, sink);
 
-    block_steps::before(block, &calls, &mut Edge::before(&mut committer, &mut worker))?;
+    guarded(Stage::PreBlock, || {
+        block_steps::before(block, &calls, &mut Edge::before(&mut committer, &mut worker))
+    })?;
     let run = Run {
         block,
         calls: &calls,
@@ -84,8 +87,9 @@ pub(crate) fn execute(
     let last = count as u32;
     committer.flush_reward(last, worker.view().arena);
     let outcomes = std::mem::take(&mut committer.outcomes);
-    let requests =
-        block_steps::after(block, &calls, &outcomes, &mut Edge::after(&mut committer, &mut worker))?;
+    let requests = guarded(Stage::PostBlock, || {
+        block_steps::after(block, &calls, &outcomes, &mut Edge::after(&mut committer, &mut worker))
+    })?;
     let changes = collect::changes(&world.cells, last + 2, clears, committer.take_code(), pool, threads);
     let access_list = committer.access_list.take().map(|list| list.finish());
     let trace = run.spans.map(|spans| {
@@ -243,13 +247,11 @@ impl<'b, 'a> Run<'b, 'a> {
         let tx = committer.next;
         let slot = &self.slots[tx.0 as usize];
         if self.plain[tx.0 as usize] {
-            let parties = match slot.parties.get() {
-                Some(parties) => *parties,
-                None => transfer::parties(&self.block.transactions[tx.0 as usize], worker.view())
-                    .map_err(|source| ExecutionError::State { at: Stage::Transaction(tx), source })?,
-            };
             let start = self.now();
-            if committer.transfer(parties, worker.view())? {
+            let parties = slot.parties.get().copied().or_else(|| self.parties(tx, worker));
+            if let Some(parties) = parties
+                && committer.transfer(parties, worker.view())?
+            {
                 self.span(worker.number, tx, start, true);
                 counts.transfers += 1;
                 return Ok(true);
@@ -291,10 +293,19 @@ impl<'b, 'a> Run<'b, 'a> {
 
     /// Finds the accounts of a plain transfer ahead of its commit.
     fn prepare(&self, tx: TxIndex, worker: &mut Worker<'b, 'a>) {
-        // A failed read is met again, and reported, at commit.
-        if let Ok(parties) = transfer::parties(&self.block.transactions[tx.0 as usize], worker.view()) {
+        if let Some(parties) = self.parties(tx, worker) {
             let _ = self.slots[tx.0 as usize].parties.set(parties);
         }
+    }
+
+    /// The accounts of a plain transfer. If a read fails, the machine meets it again if it matters.
+    fn parties(&self, tx: TxIndex, worker: &mut Worker<'b, 'a>) -> Option<Parties<'a>> {
+        let at = Stage::Transaction(tx);
+        let find = || {
+            transfer::parties(&self.block.transactions[tx.0 as usize], worker.view())
+                .map_err(|source| ExecutionError::State { at, source })
+        };
+        guarded(at, find).ok()
     }
 
     /// Executes a claimed transaction on what is there, and publishes the result.

@@ -52,13 +52,14 @@ pub(crate) fn execute(
     let mut totals = Totals::default();
     let mut trace = options.trace.then(Trace::default);
 
-    block_steps::before(block, &calls, &mut run)?;
+    guarded(Stage::PreBlock, || block_steps::before(block, &calls, &mut run))?;
     for (index, tx) in block.transactions.iter().enumerate() {
         let index = TxIndex(index as u32);
         run.step = u64::from(index.0) + 1;
         run.overlay().stream = options.stream_changes.then(StateChanges::default);
         let start = started.elapsed();
-        let outcome = run.transaction(index, &tx.env, &tx.hint, &mut totals)?;
+        let at = Stage::Transaction(index);
+        let outcome = guarded(at, || run.transaction(index, &tx.env, &tx.hint, &mut totals))?;
         if let Some(trace) = &mut trace {
             let end = started.elapsed();
             trace.costs.push(end - start);
@@ -72,7 +73,7 @@ pub(crate) fn execute(
         outcomes.push(outcome);
     }
     run.step = block.transactions.len() as u64 + 1;
-    let requests = block_steps::after(block, &calls, &outcomes, &mut run)?;
+    let requests = guarded(Stage::PostBlock, || block_steps::after(block, &calls, &outcomes, &mut run))?;
 
     let executions = outcomes.len() as u64;
     let access_list = run.access_list.take().map(AccessListBuilder::finish);
@@ -130,22 +131,21 @@ impl<'b, 's> Sequential<'b, 's> {
             AccessHint::Declared(set) => Some((tx.caller, set)),
             _ => None,
         };
-        let ran = catch_unwind(AssertUnwindSafe(|| vm::transact(&mut self.machine, tx)));
+        let ran = vm::transact(&mut self.machine, tx);
         self.overlay().declared = None;
         let at = Stage::Transaction(index);
         let result = match ran {
-            Ok(Ok((result, changes))) => {
+            Ok((result, changes)) => {
                 self.commit(changes);
                 TxResult::from(result)
             }
-            Ok(Err(EVMError::Transaction(invalid))) => {
+            Err(EVMError::Transaction(invalid)) => {
                 return Ok(Outcome::Skipped(SkipReason::Invalid(invalid)));
             }
-            Ok(Err(EVMError::Database(ReadError::Undeclared(_)))) => {
+            Err(EVMError::Database(ReadError::Undeclared(_))) => {
                 self.charge(undeclared::charge(self.block, tx))?
             }
-            Ok(Err(error)) => return Err(fault(at, error)),
-            Err(panic) => return Err(ExecutionError::Fault { at, message: panic_message(&*panic) }),
+            Err(error) => return Err(fault(at, error)),
         };
         Ok(Outcome::Executed(totals.include(tx, result)))
     }
@@ -254,6 +254,15 @@ pub(crate) fn fault(at: Stage, error: VmError) -> ExecutionError {
         EVMError::Database(ReadError::State(source)) => ExecutionError::State { at, source },
         other => ExecutionError::Fault { at, message: other.to_string() },
     }
+}
+
+/// Runs part of a block; a panic becomes an error of that part.
+pub(crate) fn guarded<T>(
+    at: Stage,
+    part: impl FnOnce() -> Result<T, ExecutionError>,
+) -> Result<T, ExecutionError> {
+    catch_unwind(AssertUnwindSafe(part))
+        .unwrap_or_else(|panic| Err(ExecutionError::Fault { at, message: panic_message(&*panic) }))
 }
 
 /// What a panic said.

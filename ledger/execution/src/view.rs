@@ -25,6 +25,8 @@ pub(crate) struct World<'a, 's> {
     /// Whether empty accounts cease to exist (EIP-161).
     pub(crate) clears: bool,
     pub(crate) beneficiary: Address,
+    /// Whether an access list is built.
+    pub(crate) lists_accesses: bool,
     /// Code put in place by this block.
     new_code: RwLock<B256Map<Bytecode>>,
     has_new_code: AtomicBool,
@@ -33,11 +35,17 @@ pub(crate) struct World<'a, 's> {
 }
 
 impl<'a, 's> World<'a, 's> {
-    pub(crate) fn new(cells: Cells<'a, 's>, clears: bool, beneficiary: Address) -> Self {
+    pub(crate) fn new(
+        cells: Cells<'a, 's>,
+        clears: bool,
+        beneficiary: Address,
+        lists_accesses: bool,
+    ) -> Self {
         Self {
             cells,
             clears,
             beneficiary,
+            lists_accesses,
             new_code: RwLock::default(),
             has_new_code: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -241,22 +249,18 @@ impl<'b, 'a> View<'b, 'a> {
     }
 
     /// The cell of a slot.
-    pub(crate) fn slot_cell(
-        &mut self,
-        account: &'a AccountCell<'a>,
-        slot: U256,
-    ) -> Result<&'a SlotCell<'a>, StateError> {
+    pub(crate) fn slot_cell(&mut self, account: &'a AccountCell<'a>, slot: U256) -> &'a SlotCell<'a> {
         let low = slot.as_limbs()[0] as usize
             ^ (slot.as_limbs()[3] as usize)
             ^ (ptr::from_ref(account).addr() >> 4);
         let at = low % SLOT_CACHE;
         let known = self.slot_cache[at].filter(|cell| cell.slot == slot && ptr::eq(cell.account, account));
         if let Some(cell) = known {
-            return Ok(cell);
+            return cell;
         }
-        let cell = self.world.cells.slot(account, slot, self.arena)?;
+        let cell = self.world.cells.slot(account, slot, self.arena);
         self.slot_cache[at] = Some(cell);
-        Ok(cell)
+        cell
     }
 
     fn permit(&self, location: Location) -> Result<(), ReadError> {
@@ -319,8 +323,12 @@ impl Database for View<'_, '_> {
     fn storage(&mut self, address: Address, slot: U256) -> Result<U256, ReadError> {
         self.permit(Location::Slot(address, slot))?;
         let account = self.account_cell(address)?;
-        let cell = self.slot_cell(account, slot)?;
-        let (mut seen, source) = cell.read(self.step);
+        let cell = self.slot_cell(account, slot);
+        let (seen, source) = cell.read(self.step);
+        let mut seen = match seen {
+            Some(seen) => seen,
+            None => cell.base(self.world.cells.state())?,
+        };
         if let Source::Scripted(script) = &self.source {
             match script.get(&Location::Slot(address, slot)) {
                 Some(Seen::Slot(scripted)) => seen = *scripted,
