@@ -13,7 +13,7 @@ pub const GIGAGAS: u64 = 1_000_000_000;
 /// Gas of a block of a quick run.
 pub const QUICK_GAS: u64 = 100_000_000;
 
-/// A block, the state it runs on, and what to expect.
+/// A block and the state it runs on.
 #[derive(Clone, Debug)]
 pub struct Workload {
     /// Such as `transfers/independent`; a real block's number.
@@ -24,14 +24,12 @@ pub struct Workload {
     pub block: Block,
     /// The state before it.
     pub state: MemoryState,
-    /// Transactions that fail, if known beforehand.
-    pub reverts: Option<usize>,
 }
 
 impl Workload {
-    /// A block from elsewhere, of which nothing is known beforehand.
+    /// A block from elsewhere.
     pub fn given(name: impl Into<String>, block: Block, state: MemoryState) -> Self {
-        Self { name: name.into(), description: "a given block".into(), block, state, reverts: None }
+        Self { name: name.into(), description: "a given block".into(), block, state }
     }
 }
 
@@ -61,14 +59,8 @@ pub struct Recipe {
 impl Recipe {
     /// Builds a block of about `gas` gas. Equal arguments give equal workloads, on every machine.
     pub fn build(&self, gas: u64, seed: u64) -> Workload {
-        let (block, state, reverts) = (self.build)(seed, gas).finish();
-        Workload {
-            name: self.name.into(),
-            description: self.description.into(),
-            block,
-            state,
-            reverts: Some(reverts),
-        }
+        let (block, state) = (self.build)(seed, gas).finish();
+        Workload { name: self.name.into(), description: self.description.into(), block, state }
     }
 }
 

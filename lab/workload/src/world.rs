@@ -70,7 +70,6 @@ pub(crate) struct World {
     deployment: Option<Deployment>,
     /// Units given out so far, of each token.
     issued: [U256; 2],
-    reverts: usize,
 }
 
 impl World {
@@ -83,7 +82,6 @@ impl World {
             nonces: AddressMap::default(),
             deployment: None,
             issued: [U256::ZERO; 2],
-            reverts: 0,
         }
     }
 
@@ -189,11 +187,6 @@ impl World {
         self.send(fee, from, router, U256::ZERO, data, 400_000);
     }
 
-    /// Notes that the last transaction is meant to revert.
-    pub(crate) const fn expect_revert(&mut self) {
-        self.reverts += 1;
-    }
-
     fn send(&mut self, fee: Fee, from: Address, to: Address, value: U256, data: Bytes, gas_limit: u64) {
         let nonce = self.nonces.entry(from).or_default();
         let (tx_type, gas_price, gas_priority_fee) = match fee {
@@ -216,8 +209,8 @@ impl World {
         *nonce += 1;
     }
 
-    /// The finished block, its state, and the number of transactions meant to revert.
-    pub(crate) fn finish(mut self) -> (Block, MemoryState, usize) {
+    /// The finished block and the state before it.
+    pub(crate) fn finish(mut self) -> (Block, MemoryState) {
         if let Some(deployment) = &self.deployment {
             for (token, issued) in [&deployment.token0, &deployment.token1].into_iter().zip(self.issued) {
                 let rest = U256::from(SUPPLY) - issued;
@@ -227,7 +220,7 @@ impl World {
         self.state.insert_account(BENEFICIARY, 0, U256::from(ETHER), None);
         let gas_limit = self.transactions.iter().map(|tx| tx.env.gas_limit).sum();
         let block = Block { transactions: self.transactions, ..empty_block(gas_limit) };
-        (block, self.state, self.reverts)
+        (block, self.state)
     }
 }
 
@@ -283,7 +276,7 @@ mod tests {
             world.market(Venue::Concentrated).address(1),
         ];
         let tokens = [world.token(Asset::Zero), world.token(Asset::One)];
-        let (_, state, _) = world.finish();
+        let (_, state) = world.finish();
         for token in tokens {
             let holders = owners.iter().chain(&markets).chain([&DEPLOYER]);
             let sum: U256 =
