@@ -1,6 +1,69 @@
-//! The command line.
+//! The command line of Mundi: parses, wires, prints.
+//!
+//! Exit status: 0 if all is well, 1 if something came out differently from what it should (a mismatch, a failed
+//! vector), 2 if the input or the usage is no good. Results go to standard output, everything else to standard error.
+
+mod bench;
+mod cli;
+mod conformance;
+mod console;
+mod fetch;
+mod replay;
+
+use clap::{CommandFactory as _, Parser as _};
+use cli::{BenchCommand, Cli, Command, ReplayCommand};
+use std::process::ExitCode;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() {}
+/// How a command that ran to its end came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// All is well.
+    Right,
+    /// Something came out differently.
+    Wrong,
+    /// Some of the input is no good; the rest is well.
+    Unusable,
+}
+
+impl From<Verdict> for ExitCode {
+    fn from(verdict: Verdict) -> Self {
+        Self::from(match verdict {
+            Verdict::Right => 0,
+            Verdict::Wrong => 1,
+            Verdict::Unusable => 2,
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(verdict) => verdict.into(),
+        Err(error) => {
+            console::error(&error);
+            Verdict::Unusable.into()
+        }
+    }
+}
+
+fn run(cli: Cli) -> eyre::Result<Verdict> {
+    match cli.command {
+        Command::Replay(args) => match args.command {
+            Some(ReplayCommand::Fetch(fetch)) => fetch::run(&fetch),
+            None => replay::run(&args.replay),
+        },
+        Command::Statetest(args) => conformance::state_tests(&args),
+        Command::Blocktest(args) => conformance::block_tests(&args),
+        Command::Bench(args) => match args.command {
+            BenchCommand::Execution(execution) => bench::run(&execution),
+        },
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "mundi", &mut script);
+            console::print(&script)?;
+            Ok(Verdict::Right)
+        }
+    }
+}

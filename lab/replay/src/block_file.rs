@@ -91,12 +91,8 @@ pub(crate) fn parse_block(json: &str) -> Result<Block, FieldError> {
         .enumerate()
         .map(|(index, json)| parse_transaction(json.get(), &format!("block.transactions[{index}]")))
         .collect::<Result<Vec<_>, _>>()?;
-    let header = alloy_rpc_types_eth::Header {
-        hash: body.hash,
-        inner: header,
-        total_difficulty: None,
-        size: None,
-    };
+    let header =
+        alloy_rpc_types_eth::Header { hash: body.hash, inner: header, total_difficulty: None, size: None };
     Ok(Block::new(header, BlockTransactions::Full(transactions))
         .with_uncles(body.uncles)
         .with_withdrawals(body.withdrawals.map(Into::into)))
@@ -117,7 +113,8 @@ pub(crate) fn to_json(
         #[serde(skip_serializing_if = "<[_]>::is_empty")]
         ommers: &'a [Header],
     }
-    let block_hashes = Unique(block_hashes.iter().map(|(number, hash)| (BlockNumber(*number), *hash)).collect());
+    let block_hashes =
+        Unique(block_hashes.iter().map(|(number, hash)| (BlockNumber(*number), *hash)).collect());
     serde_json::to_vec(&File { block, pre_state, block_hashes, ommers })
         .expect("maps with text keys and plain values always serialise")
 }

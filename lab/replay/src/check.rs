@@ -46,7 +46,12 @@ pub(crate) fn checked_fields(block: &ReplayBlock) -> Vec<&'static str> {
 }
 
 /// Compares figures that some forks have and some have not.
-fn optional<T: PartialEq + fmt::Display>(d: &mut Differences, field: &str, header: Option<T>, found: Option<T>) {
+fn optional<T: PartialEq + fmt::Display>(
+    d: &mut Differences,
+    field: &str,
+    header: Option<T>,
+    found: Option<T>,
+) {
     let shown = |value: &Option<T>| value.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
     if header != found {
         d.note(None, field, shown(&header), shown(&found));

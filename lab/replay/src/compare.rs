@@ -115,7 +115,12 @@ pub(crate) fn outputs(expected: &BlockOutput, found: &BlockOutput) -> Vec<Differ
         changes(d, None, &expected.changes, &found.changes);
     }
     if expected.requests != found.requests {
-        d.note(None, "requests", format_args!("{:?}", expected.requests), format_args!("{:?}", found.requests));
+        d.note(
+            None,
+            "requests",
+            format_args!("{:?}", expected.requests),
+            format_args!("{:?}", found.requests),
+        );
     }
     if let (Some(expected), Some(found)) = (&expected.access_list, &found.access_list)
         && expected != found
@@ -172,7 +177,12 @@ fn receipt(d: &mut Differences, index: TxIndex, expected: &TxReceipt, found: &Tx
 }
 
 /// Compares two sorted sets of changes, of the block or of one transaction.
-pub(crate) fn changes(d: &mut Differences, tx: Option<TxIndex>, expected: &StateChanges, found: &StateChanges) {
+pub(crate) fn changes(
+    d: &mut Differences,
+    tx: Option<TxIndex>,
+    expected: &StateChanges,
+    found: &StateChanges,
+) {
     let key = |change: &AccountChange| change.address;
     for pair in merge(&expected.accounts, &found.accounts, key) {
         if d.is_full() {
@@ -180,8 +190,12 @@ pub(crate) fn changes(d: &mut Differences, tx: Option<TxIndex>, expected: &State
         }
         match pair {
             (Some(expected), Some(found)) => account(d, tx, expected, found),
-            (Some(expected), None) => d.note(tx, format_args!("account {}", expected.address), "changed", "unchanged"),
-            (None, Some(found)) => d.note(tx, format_args!("account {}", found.address), "unchanged", "changed"),
+            (Some(expected), None) => {
+                d.note(tx, format_args!("account {}", expected.address), "changed", "unchanged")
+            }
+            (None, Some(found)) => {
+                d.note(tx, format_args!("account {}", found.address), "unchanged", "changed")
+            }
             (None, None) => {}
         }
     }
@@ -212,10 +226,20 @@ fn account(d: &mut Differences, tx: Option<TxIndex>, expected: &AccountChange, f
     for pair in merge(&expected.storage, &found.storage, |(slot, _)| *slot) {
         match pair {
             (Some((slot, expected)), Some((_, found))) => {
-                d.compare(tx, format_args!("slot {slot:#x} of {at}"), &format!("{expected:#x}"), &format!("{found:#x}"));
+                d.compare(
+                    tx,
+                    format_args!("slot {slot:#x} of {at}"),
+                    &format!("{expected:#x}"),
+                    &format!("{found:#x}"),
+                );
             }
             (Some((slot, expected)), None) => {
-                d.note(tx, format_args!("slot {slot:#x} of {at}"), format_args!("{expected:#x}"), "no change");
+                d.note(
+                    tx,
+                    format_args!("slot {slot:#x} of {at}"),
+                    format_args!("{expected:#x}"),
+                    "no change",
+                );
             }
             (None, Some((slot, found))) => {
                 d.note(tx, format_args!("slot {slot:#x} of {at}"), "no change", format_args!("{found:#x}"));
@@ -281,9 +305,15 @@ mod tests {
             lines,
             [
                 format!("transaction 7, nonce of {a}: sequential execution gives 1, this execution gives 2"),
-                format!("transaction 7, slot 0x1 of {a}: sequential execution gives 0xa, this execution gives 0xb"),
-                format!("transaction 7, slot 0x2 of {a}: sequential execution gives 0x14, this execution gives no change"),
-                format!("transaction 7, slot 0x3 of {a}: sequential execution gives no change, this execution gives 0x1e"),
+                format!(
+                    "transaction 7, slot 0x1 of {a}: sequential execution gives 0xa, this execution gives 0xb"
+                ),
+                format!(
+                    "transaction 7, slot 0x2 of {a}: sequential execution gives 0x14, this execution gives no change"
+                ),
+                format!(
+                    "transaction 7, slot 0x3 of {a}: sequential execution gives no change, this execution gives 0x1e"
+                ),
                 format!(
                     "transaction 7, account {}: sequential execution gives changed, this execution gives unchanged",
                     Address::with_last_byte(2)

@@ -8,7 +8,7 @@ use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use alloy_rpc_types_eth::Transaction;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{DeserializeOwned, Error as _, MapAccess, Visitor},
+    de::{Error as _, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 use std::{collections::BTreeMap, fmt, marker::PhantomData, str::FromStr};
@@ -56,7 +56,7 @@ pub struct PreAccount {
 }
 
 /// A 256-bit number in hex with leading zeros stripped, or not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Quantity(pub U256);
 
 impl FromStr for Quantity {
@@ -206,7 +206,10 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(json: &'a str, at: &str) -> Result<T
 /// read one by one to find the broken one.
 pub(crate) fn parse_transaction(json: &str, at: &str) -> Result<Transaction, FieldError> {
     if json.starts_with('"') {
-        return Err(FieldError::new(at, "is only a hash: the block must be asked for with full transactions"));
+        return Err(FieldError::new(
+            at,
+            "is only a hash: the block must be asked for with full transactions",
+        ));
     }
     serde_json::from_str(json).map_err(|error| match parse::<TransactionFields>(json, at) {
         Ok(_) => FieldError::new(at, message(&error)),
@@ -268,9 +271,4 @@ fn shortened(text: &str, length: usize) -> String {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
     }
-}
-
-/// A value that need not borrow from the text it is parsed from.
-pub(crate) fn parse_owned<T: DeserializeOwned>(json: &str, at: &str) -> Result<T, FieldError> {
-    parse(json, at)
 }

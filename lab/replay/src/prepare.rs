@@ -7,16 +7,12 @@ use crate::{
 use alloy_consensus::{
     Header, Transaction as _, TxEnvelope,
     proofs::{calculate_ommers_root, calculate_transaction_root},
-    transaction::SignerRecoverable,
 };
-use alloy_eips::eip4844::{BLOB_TX_MIN_BLOB_GASPRICE, fake_exponential};
-use alloy_primitives::{Address, B256, TxKind, U256, b256};
-use mundi_chain::{ChainSpec, EthereumHardfork, ForkPoint};
+use alloy_primitives::{Address, B256, TxKind, b256};
+use mundi_chain::{ChainSpec, EthereumHardfork, ForkPoint, block_env, recover_sender};
 use mundi_execution::{Block, MemoryState, Ommer, Transaction};
 use rayon::prelude::*;
-use revm::{
-    context::BlockEnv, context_interface::block::BlobExcessGasAndPrice, primitives::hardfork::SpecId,
-};
+use revm::primitives::hardfork::SpecId;
 use std::path::PathBuf;
 
 /// `sha3Uncles` of a block without ommers.
@@ -98,13 +94,13 @@ impl BlockFile {
         let claimed: Vec<Address> = rpc_transactions.iter().map(|tx| tx.inner.signer()).collect();
         let envelopes: Vec<TxEnvelope> =
             rpc_transactions.into_iter().map(|tx| tx.inner.into_inner()).collect();
-        let homestead = rules.spec.is_enabled_in(SpecId::HOMESTEAD);
+        let fork = chain.fork_at(point);
         let senders = pool.install(|| {
             envelopes
                 .par_iter()
                 .zip(&claimed)
                 .enumerate()
-                .map(|(index, (tx, claimed))| sender(index, tx, *claimed, homestead))
+                .map(|(index, (tx, claimed))| sender(index, tx, *claimed, fork))
                 .collect::<Result<Vec<_>, _>>()
         })?;
         let root = calculate_transaction_root(&envelopes);
@@ -134,9 +130,9 @@ impl BlockFile {
         Ok(ReplayBlock {
             path,
             hash,
-            fork: chain.fork_at(point),
+            fork,
             block: Block {
-                env: block_env(&header, &rules),
+                env: block_env(chain, point, &header),
                 parent_hash: header.parent_hash,
                 parent_beacon_block_root: header.parent_beacon_block_root,
                 transactions: envelopes
@@ -160,12 +156,15 @@ impl BlockFile {
 }
 
 /// Recovers the sender, and checks what the file says of the transaction besides its contents.
-fn sender(index: usize, tx: &TxEnvelope, claimed: Address, homestead: bool) -> Result<Address, FieldError> {
+fn sender(
+    index: usize,
+    tx: &TxEnvelope,
+    claimed: Address,
+    fork: EthereumHardfork,
+) -> Result<Address, FieldError> {
     let field = |name: &str| format!("block.transactions[{index}].{name}");
-    // Before Homestead (EIP-2) a signature's s may be in the upper half.
-    let recovered = if homestead { tx.recover_signer() } else { tx.recover_signer_unchecked() };
-    let recovered =
-        recovered.map_err(|_| FieldError::new(field("s"), "no sender can be recovered from the signature"))?;
+    let recovered = recover_sender(fork, tx)
+        .map_err(|error| FieldError::new(format!("block.transactions[{index}]"), error.to_string()))?;
     if recovered != claimed {
         return Err(FieldError::new(
             field("from"),
@@ -198,7 +197,8 @@ fn check_ommers(header: &Header, uncles: &[B256], ommers: &[Header]) -> Result<(
     }
     for (index, ommer) in ommers.iter().enumerate() {
         // The reward falls by an eighth with each generation; a distance outside this range is never valid.
-        if !header.number.checked_sub(ommer.number).is_some_and(|generations| (1..=6).contains(&generations)) {
+        if !header.number.checked_sub(ommer.number).is_some_and(|generations| (1..=6).contains(&generations))
+        {
             return Err(FieldError::new(
                 format!("ommers[{index}].number"),
                 format!("is {}, which is not one to six below {}", ommer.number, header.number),
@@ -217,26 +217,5 @@ fn info(tx: &TxEnvelope, from: Address) -> TransactionInfo {
             TxKind::Create => None,
         },
         selector: tx.input().first_chunk().copied(),
-    }
-}
-
-fn block_env(header: &Header, rules: &mundi_execution::Rules) -> BlockEnv {
-    let merged = rules.spec.is_enabled_in(SpecId::MERGE);
-    BlockEnv {
-        number: U256::from(header.number),
-        beneficiary: header.beneficiary,
-        timestamp: U256::from(header.timestamp),
-        gas_limit: header.gas_limit,
-        basefee: header.base_fee_per_gas.unwrap_or_default(),
-        difficulty: header.difficulty,
-        prevrandao: merged.then_some(header.mix_hash),
-        // Computed here and not by revm, whose arithmetic overflows on an excess that only a forged header has.
-        blob_excess_gas_and_price: rules.blobs.map(|blobs| {
-            let excess_blob_gas = header.excess_blob_gas.unwrap_or_default();
-            let blob_gasprice =
-                fake_exponential(BLOB_TX_MIN_BLOB_GASPRICE, excess_blob_gas.into(), blobs.update_fraction.into());
-            BlobExcessGasAndPrice { excess_blob_gas, blob_gasprice }
-        }),
-        slot_num: 0,
     }
 }

@@ -31,6 +31,17 @@ pub struct ReplayRecord {
     pub blocks: Vec<BlockRecord>,
     /// Over all blocks.
     pub totals: Totals,
+    /// Files that could not be replayed.
+    pub unusable: Vec<UnusableFile>,
+}
+
+/// A file that could not be replayed.
+#[derive(Clone, Debug, Serialize)]
+pub struct UnusableFile {
+    /// Which.
+    pub file: PathBuf,
+    /// Why.
+    pub error: String,
 }
 
 /// How the replay of one block went.
@@ -202,7 +213,7 @@ pub struct WorstBlock {
 
 impl ReplayRecord {
     /// Sums up.
-    pub fn new(options: &ReplayOptions, blocks: Vec<BlockRecord>) -> Self {
+    pub fn new(options: &ReplayOptions, blocks: Vec<BlockRecord>, unusable: Vec<UnusableFile>) -> Self {
         let sum = |value: fn(&BlockRecord) -> u64| blocks.iter().map(value).fold(0, u64::saturating_add);
         let (sequential_ns, parallel_ns) = (sum(|b| b.sequential_ns), sum(|b| b.parallel_ns));
         let totals = Totals {
@@ -228,6 +239,7 @@ impl ReplayRecord {
             runs: options.runs.get(),
             blocks,
             totals,
+            unusable,
         }
     }
 

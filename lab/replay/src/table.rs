@@ -1,7 +1,9 @@
 //! The table for people.
 
 use crate::record::{BlockRecord, ReplayRecord};
-use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, TableComponent, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{
+    Cell, CellAlignment, Color, ContentArrangement, Table, TableComponent, presets::UTF8_HORIZONTAL_ONLY,
+};
 
 /// Blocks below this ratio stand out: parallel execution cost them time.
 const SLOWER: f64 = 0.97;
@@ -100,7 +102,11 @@ fn row(block: &BlockRecord) -> Vec<Cell> {
         if block.speed_up < SLOWER { speed_up.fg(Color::Yellow) } else { speed_up },
         Cell::new(times(block.ideal_speed_up)),
         Cell::new(block.re_executions),
-        if block.is_right() { Cell::new("equal").fg(Color::Green) } else { Cell::new("DIFFERS").fg(Color::Red) },
+        if block.is_right() {
+            Cell::new("equal").fg(Color::Green)
+        } else {
+            Cell::new("DIFFERS").fg(Color::Red)
+        },
     ]
 }
 

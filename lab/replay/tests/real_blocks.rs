@@ -9,7 +9,10 @@ fn load() {
     for f in mundi_replay::block_files(&["/work/shared/fixtures/blocks".into()]).unwrap() {
         let b = mundi_replay::BlockFile::read(&f).unwrap().prepare(&ChainSpec::mainnet(), &pool).unwrap();
         match replay(&b, &pool, &options) {
-            Ok(r) => { println!("{} {} deps", r.record.number, r.graph.dependencies.len()); all.push(r.record)},
+            Ok(r) => {
+                println!("{} {} deps", r.record.number, r.graph.dependencies.len());
+                all.push(r.record)
+            }
             Err(e) => println!("{e}"),
         }
     }

@@ -1,0 +1,72 @@
+//! `mundi bench execution`.
+
+use crate::{
+    Verdict,
+    cli::{BenchExecutionArgs, Output},
+    console,
+};
+use mundi_chain::ChainSpec;
+use mundi_replay::{BlockFile, block_files};
+use mundi_workload::{
+    Workload,
+    bench::{BenchError, Plan, Progress},
+};
+
+/// `--only` with this runs no generated workload: none has it in its name.
+const NONE: &str = "none";
+
+pub(crate) fn run(args: &BenchExecutionArgs) -> eyre::Result<Verdict> {
+    let threads = console::threads(args.threads);
+    let pool = console::pool(threads.get() - 1)?;
+    let mut plan = if args.quick { Plan::quick(threads) } else { Plan::full(threads) };
+    plan.settings.modes.clone_from(&args.mode);
+    plan.settings.runs = args.runs.unwrap_or(plan.settings.runs);
+    plan.seed = args.seed;
+    plan.only.clone_from(&args.only);
+    if args.no_cold {
+        plan.cold_read = None;
+    }
+    plan.given = given(args, &pool)?;
+    if args.only != NONE && mundi_workload::matching(&args.only).next().is_none() {
+        let names: Vec<_> = mundi_workload::CATALOGUE.iter().map(|recipe| recipe.name).collect();
+        eyre::bail!("no workload has '{}' in its name; there are {}", args.only, names.join(", "));
+    }
+
+    let bar = console::spinner();
+    let result = plan.run(&pool, &mut |progress| {
+        if let Progress::Started { name, done, of } = progress {
+            bar.set_message(format!("{}/{of} {name}", done + 1));
+        }
+    });
+    bar.finish_and_clear();
+    let report = match result {
+        Ok(report) => report,
+        Err(error @ BenchError::Differs { .. }) => {
+            console::warn(&format!("error: {error}"));
+            return Ok(Verdict::Wrong);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    match args.output {
+        Output::Json => {
+            let mut json = serde_json::to_vec_pretty(&report)?;
+            json.push(b'\n');
+            console::print(&json)?;
+        }
+        Output::Table => console::print(format!("{report}\n").as_bytes())?,
+    }
+    Ok(Verdict::Right)
+}
+
+/// The user's own blocks.
+fn given(args: &BenchExecutionArgs, pool: &rayon::ThreadPool) -> eyre::Result<Vec<Workload>> {
+    let chain = ChainSpec::mainnet();
+    let files = block_files(&args.blocks)?;
+    files
+        .iter()
+        .map(|path| {
+            let block = BlockFile::read(path)?.prepare(&chain, pool)?;
+            Ok(Workload::given(format!("block/{}", block.number()), block.block, block.state))
+        })
+        .collect()
+}

@@ -1,0 +1,241 @@
+//! What the command line takes. The help texts are a newcomer's first lesson: they say what a command is for, and
+//! show it in use.
+
+use clap::{
+    Args, Parser, Subcommand, ValueEnum, ValueHint,
+    builder::{PossibleValuesParser, TypedValueParser as _},
+};
+use mundi_execution::Mode;
+use std::{num::NonZeroUsize, path::PathBuf};
+
+/// Mundi, a world supercomputer: executes Ethereum blocks in parallel, with exactly the results of sequential
+/// execution.
+#[derive(Debug, Parser)]
+#[command(name = "mundi", version, max_term_width = 110, arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  mundi bench execution --quick          how fast is this machine, on generated blocks?
+  mundi replay blocks/                   execute real blocks in parallel and check them
+  mundi replay blocks/ --report r.html   the same, as a page to look at
+  mundi replay fetch --rpc URL 19426587  get a block from a node
+
+Exit status: 0 all is well, 1 something came out wrong, 2 the input or the usage is no good.
+NO_COLOR=1 turns colours off.")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Replay(ReplayCommandArgs),
+    Statetest(ConformanceArgs),
+    Blocktest(ConformanceArgs),
+    /// Measure.
+    Bench(BenchArgs),
+    /// Print a completion script for a shell.
+    ///
+    /// Tab then completes commands, options, modes and paths.
+    #[command(after_help = "\
+Examples:
+  source <(mundi completions bash)                                     for this session
+  mundi completions bash > ~/.local/share/bash-completion/completions/mundi
+  mundi completions zsh > ~/.zfunc/_mundi
+  mundi completions fish > ~/.config/fish/completions/mundi.fish")]
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Execute real blocks in parallel, and check them against their headers and sequential execution.
+///
+/// Reads block files: a block as a node gives it, with the part of the state that it reads. Each block is executed
+/// sequentially and in the chosen mode, in turns. gasUsed, logsBloom, receiptsRoot (and withdrawalsRoot, blobGasUsed,
+/// requestsHash where the header has them) must be those of the header, and every receipt and state change those of
+/// sequential execution.
+///
+/// The table shows how much faster the block was, and how much faster a perfect scheduler would have made it: what
+/// depends on what in a block bounds its speed-up, whatever the number of threads.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(after_help = "\
+Examples:
+  mundi replay blocks/                           all blocks of a folder, on all cores
+  mundi replay 19426587.json.gz --threads 4      one block on four threads
+  mundi replay blocks/ --report report.html      a page with timelines and dependency graphs
+  mundi replay blocks/ --output json | jq .totals
+  mundi replay block.json --record run.json      keep the schedule of a run, and
+  mundi replay block.json --schedule run.json    repeat that run exactly, on one thread
+  mundi replay fetch --rpc http://localhost:8545 19426587
+
+Exit status: 0 all blocks came out right, 1 a difference (which transaction, which field, both values),
+2 a file that cannot be used.")]
+pub(crate) struct ReplayCommandArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<ReplayCommand>,
+    #[command(flatten)]
+    pub(crate) replay: ReplayArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReplayCommand {
+    Fetch(FetchArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// Block files, plain or gzip, and folders of them.
+    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
+    /// Timed executions of each kind; medians are shown.
+    #[arg(long, value_name = "N", default_value = "3")]
+    pub(crate) runs: NonZeroUsize,
+    /// What to print.
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: Output,
+    /// Write a page to look at: timelines of workers, dependency graphs, critical paths, hot keys, predictions.
+    #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
+    pub(crate) report: Option<PathBuf>,
+    /// Write the schedule of one more execution (of a single block).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "schedule")]
+    pub(crate) record: Option<PathBuf>,
+    /// Follow a recorded schedule exactly (of a single block).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) schedule: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct EngineArgs {
+    /// Threads of the parallel execution; all cores unless said otherwise.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Strategy; all give the same result.
+    #[arg(long, value_name = "MODE", default_value = "auto", value_parser = modes())]
+    pub(crate) mode: Mode,
+}
+
+fn modes() -> impl clap::builder::TypedValueParser<Value = Mode> {
+    PossibleValuesParser::new(Mode::ALL.map(Mode::name)).try_map(|name| name.parse::<Mode>())
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// A table for people.
+    Table,
+    /// JSON for programs.
+    Json,
+}
+
+/// Make block files from an Ethereum node.
+///
+/// Asks the node for the block and for a trace of what its transactions touch (eth_getBlockByNumber,
+/// debug_traceBlockByNumber with the prestate tracer) and for the little that traces leave out. The block is executed
+/// and checked before its file is written, so a file that exists replays.
+///
+/// The node must offer the debug namespace and hold the state of the block before: an archive node, for all but the
+/// newest blocks. Ethereum mainnet only.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mundi replay fetch --rpc http://localhost:8545 19426587
+  mundi replay fetch --rpc https://node.example/KEY --out blocks 21000000 21000001 21000002
+  mundi replay blocks/
+
+A `fetch` that is a file of yours is replayed as ./fetch.")]
+pub(crate) struct FetchArgs {
+    /// The node's JSON-RPC over HTTP.
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) rpc: String,
+    /// Numbers of the blocks.
+    #[arg(required = true, value_name = "NUMBER")]
+    pub(crate) numbers: Vec<u64>,
+    /// Folder for the files, made if it is absent.
+    #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) out: PathBuf,
+    /// How long one call to the node may take.
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: u64,
+}
+
+/// Run Ethereum's own test files.
+///
+/// Takes files, folders and .tar.gz archives of ethereum/tests and execution-spec-tests; files of other kinds are
+/// passed over. Every vector runs in sequential and in optimistic mode, and both must give what the file says.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mundi statetest GeneralStateTests/
+  mundi statetest state-tests.tar.gz --json | jq .total
+  mundi blocktest BlockchainTests/ValidBlocks --filter uncle
+
+Exit status: 0 all vectors pass, 1 some fail, 2 there are none, or files that cannot be read.")]
+pub(crate) struct ConformanceArgs {
+    /// Test files, archives and folders.
+    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Threads of each parallel execution; more than cores is fine and tests more.
+    #[arg(long, value_name = "N", default_value = "4")]
+    pub(crate) threads: NonZeroUsize,
+    /// Only vectors whose name contains this.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    pub(crate) command: BenchCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    Execution(BenchExecutionArgs),
+}
+
+/// Measure the engine against sequential execution, on generated blocks and on yours.
+///
+/// Blocks of plain transfers, token transfers and swaps are generated: independent ones, ones with a hot account, serial
+/// chains and a mix. Sequential execution and the engine take turns in one process on one state in memory, and every
+/// result is compared. Ratios above one mean faster than sequential.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mundi bench execution --quick                   small blocks, under a minute
+  mundi bench execution                           blocks of a gigagas, minutes
+  mundi bench execution --only erc20 --threads 2
+  mundi bench execution --only none --blocks blocks/ --output json")]
+pub(crate) struct BenchExecutionArgs {
+    /// Smaller blocks and fewer rounds.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Only generated workloads whose name contains this; `none` for none.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) only: String,
+    /// Block files and folders to measure as well.
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) blocks: Vec<PathBuf>,
+    /// Threads; all cores unless said otherwise.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Modes to compare with sequential execution.
+    #[arg(long, value_name = "MODE", default_value = "auto", value_parser = modes())]
+    pub(crate) mode: Vec<Mode>,
+    /// Timed rounds of each workload, at least.
+    #[arg(long, value_name = "N")]
+    pub(crate) runs: Option<NonZeroUsize>,
+    /// Seed of the generated blocks.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) seed: u64,
+    /// Leave out the part in which every first read of the state sleeps for 100 µs.
+    #[arg(long)]
+    pub(crate) no_cold: bool,
+    /// What to print.
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: Output,
+}
