@@ -187,6 +187,20 @@ impl<'a, 's> Cells<'a, 's> {
         self.state
     }
 
+    /// The cell of an account whose state before the block has been read already.
+    pub(crate) fn known_account(
+        &self,
+        address: Address,
+        base: Option<Account>,
+        arena: &'a bumpalo::Bump,
+    ) -> &'a AccountCell<'a> {
+        let hash = self.hasher.hash_one(address);
+        let cell =
+            arena.alloc(AccountCell { address, base, versions: Versions::new(), wipes: Versions::new() });
+        let hash_of = |cell: &&AccountCell<'a>| self.hasher.hash_one(cell.address);
+        self.accounts.find_or_insert(hash, cell, |cell| cell.address == address, hash_of)
+    }
+
     /// The cell of an account; reads the state if it is new.
     pub(crate) fn account(
         &self,
@@ -197,11 +211,7 @@ impl<'a, 's> Cells<'a, 's> {
         if let Some(cell) = self.accounts.find(hash, |cell| cell.address == address) {
             return Ok(cell);
         }
-        let base = self.state.account(&address)?;
-        let cell =
-            arena.alloc(AccountCell { address, base, versions: Versions::new(), wipes: Versions::new() });
-        let hash_of = |cell: &&AccountCell<'a>| self.hasher.hash_one(cell.address);
-        Ok(self.accounts.find_or_insert(hash, cell, |cell| cell.address == address, hash_of))
+        Ok(self.known_account(address, self.state.account(&address)?, arena))
     }
 
     /// The cell of a slot.
@@ -224,11 +234,6 @@ impl<'a, 's> Cells<'a, 's> {
     fn slot_hash(&self, account: &AccountCell<'a>, slot: U256) -> u64 {
         // There is one cell for an account, so its place identifies it.
         self.hasher.hash_one((ptr::from_ref(account).addr(), slot.as_limbs()))
-    }
-
-    /// Number of cells.
-    pub(crate) fn count(&self) -> usize {
-        self.accounts.len() + self.slots.len()
     }
 
     pub(crate) fn account_shards(&self) -> &[Shard<'a, AccountCell<'a>>] {
@@ -256,10 +261,6 @@ impl<'a, C> Table<'a, C> {
         // Twice the even share, so that few shards grow; small blocks allocate nothing up front.
         let capacity = if expected < SHARDS { 0 } else { expected / SHARDS * 2 };
         Self { shards: (0..SHARDS).map(|_| Mutex::new(HashTable::with_capacity(capacity))).collect() }
-    }
-
-    fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
     }
 
     /// The top bits choose the shard; the table inside uses the others.

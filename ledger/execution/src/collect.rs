@@ -22,12 +22,17 @@ pub(crate) fn changes<'a>(
 ) -> StateChanges {
     let accounts = || changed_accounts(cells.account_shards(), end, clears);
     let slots = || changed_slots(cells.slot_shards(), end);
-    let (accounts, slots) = if threads > 1 && cells.count() >= PARALLEL_CELLS {
+    let cells = count(cells.account_shards()) + count(cells.slot_shards());
+    let (accounts, slots) = if threads > 1 && cells >= PARALLEL_CELLS {
         pool.join(accounts, slots)
     } else {
         (accounts(), slots())
     };
     StateChanges { accounts: attach(accounts, slots, end, clears), code }
+}
+
+fn count<C>(shards: &[Shard<'_, C>]) -> usize {
+    shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
 }
 
 fn is_wiped(cell: &AccountCell<'_>, end: u32) -> bool {
@@ -45,7 +50,7 @@ fn changed_accounts<'a>(
     end: u32,
     clears: bool,
 ) -> Vec<(&'a AccountCell<'a>, AccountChange)> {
-    let mut changed = Vec::new();
+    let mut changed = Vec::with_capacity(count(shards));
     for shard in shards {
         for cell in shard.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             if cell.versions.is_empty() && cell.wipes.is_empty() {
@@ -61,7 +66,7 @@ fn changed_accounts<'a>(
 }
 
 fn changed_slots<'a>(shards: &[Shard<'a, SlotCell<'a>>], end: u32) -> Vec<(&'a SlotCell<'a>, U256)> {
-    let mut changed = Vec::new();
+    let mut changed = Vec::with_capacity(count(shards));
     for shard in shards {
         for cell in shard.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             if cell.versions.is_empty() {

@@ -17,7 +17,7 @@ use crate::{
     options::{Options, Policy},
     output::{CommitSink, Committed, Outcome, SkipReason},
     report::Dependency,
-    schedule::{Event, RecordedRead, Seen},
+    schedule::Event,
     state::Account,
     versions::Version,
     view::{Source, View, World},
@@ -25,6 +25,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, U256, map::B256Map};
 use revm::bytecode::Bytecode;
+use std::sync::{Mutex, PoisonError};
 
 /// Makes results final, one transaction after another.
 pub(crate) struct Committer<'b, 'a> {
@@ -43,7 +44,8 @@ pub(crate) struct Committer<'b, 'a> {
     pub(crate) code: B256Map<Bytecode>,
     pub(crate) access_list: Option<AccessListBuilder>,
     pub(crate) dependencies: Option<Vec<Dependency>>,
-    pub(crate) events: Option<Vec<Event>>,
+    /// The schedule, if it is recorded.
+    pub(crate) events: Option<&'b Mutex<Vec<Event>>>,
     /// Why the block cannot be executed.
     pub(crate) error: Option<ExecutionError>,
 }
@@ -54,6 +56,7 @@ impl<'b, 'a> Committer<'b, 'a> {
         world: &'b World<'a, 'b>,
         options: &'b Options,
         sink: &'b mut dyn CommitSink,
+        events: Option<&'b Mutex<Vec<Event>>>,
     ) -> Self {
         Self {
             block,
@@ -66,9 +69,9 @@ impl<'b, 'a> Committer<'b, 'a> {
             reward: None,
             beneficiary: None,
             code: B256Map::default(),
-            access_list: options.collect_access_list.then(AccessListBuilder::default),
+            access_list: world.lists_accesses.then(AccessListBuilder::default),
             dependencies: options.trace.then(Vec::new),
-            events: options.record.then(Vec::new),
+            events,
             error: None,
         }
     }
@@ -122,10 +125,9 @@ impl<'b, 'a> Committer<'b, 'a> {
         if self.options.policy == Policy::Strict {
             return Err(ExecutionError::InvalidTransaction { index, reason });
         }
-        if let Some(events) = &mut self.events {
-            events.push(Event::Committed { tx: index, speculative: false });
-        }
-        self.finish(Outcome::Skipped(reason), None);
+        self.note_event(|| Event::Committed { tx: index, speculative: false });
+        let changes = self.options.stream_changes.then(StateChanges::default);
+        self.finish(Outcome::Skipped(reason), changes);
         Ok(())
     }
 
@@ -142,9 +144,7 @@ impl<'b, 'a> Committer<'b, 'a> {
         if !effects.beneficiary_destroyed {
             self.add_reward(effects.reward, worker.view())?;
         }
-        if let Some(events) = &mut self.events {
-            events.push(Event::Committed { tx, speculative });
-        }
+        self.note_event(|| Event::Committed { tx, speculative });
         if self.dependencies.is_some() {
             self.note_dependencies(&effects);
         }
@@ -364,10 +364,10 @@ impl<'b, 'a> Committer<'b, 'a> {
             .then(|| StateChanges { accounts: cells.map(change).collect(), code: Vec::new() })
     }
 
-    /// Notes a finished speculative execution, if the schedule is recorded.
-    pub(crate) fn note_speculation(&mut self, tx: TxIndex, worker: u16, effects: &Effects<'a>) {
-        if let Some(events) = &mut self.events {
-            events.push(Event::Speculated { tx, worker, reads: recorded_reads(effects) });
+    /// Adds to the schedule, if it is recorded.
+    pub(crate) fn note_event(&self, event: impl FnOnce() -> Event) {
+        if let Some(events) = self.events {
+            events.lock().unwrap_or_else(PoisonError::into_inner).push(event());
         }
     }
 
@@ -380,19 +380,4 @@ impl<'b, 'a> Committer<'b, 'a> {
     pub(crate) fn take_code(&mut self) -> Vec<(B256, Bytecode)> {
         self.code.drain().collect()
     }
-}
-
-/// The reads of an execution in recordable form.
-fn recorded_reads(effects: &Effects<'_>) -> Vec<RecordedRead> {
-    let accounts = effects.reads.accounts.iter().map(|read| RecordedRead {
-        location: Location::Account(read.cell.address),
-        source: read.source,
-        seen: Seen::Account(read.seen),
-    });
-    let slots = effects.reads.slots.iter().map(|read| RecordedRead {
-        location: Location::Slot(read.cell.account.address, read.cell.slot),
-        source: read.source,
-        seen: Seen::Slot(read.seen),
-    });
-    accounts.chain(slots).collect()
 }

@@ -13,14 +13,17 @@ mod commit;
 mod edge;
 mod effects;
 mod error;
+mod hints;
 mod memory;
 mod observe;
 mod optimistic;
 mod options;
 mod output;
 mod report;
+mod rerun;
 mod schedule;
 mod scheduler;
+mod seeds;
 mod sequential;
 mod state;
 mod sync;
@@ -52,11 +55,35 @@ pub fn execute(
     options: &Options,
     sink: &mut dyn CommitSink,
 ) -> Result<BlockOutput, ExecutionError> {
-    match options.mode {
-        Mode::Sequential => sequential::execute(block, state, options, sink),
-        _ => {
-            let threads = options.threads.get().min(pool.current_num_threads() + 1);
-            optimistic::execute(block, state, pool, threads, options, sink)
+    let threads = options.threads.get().min(pool.current_num_threads() + 1);
+    let mode = match options.mode {
+        Mode::Auto => auto(block, options),
+        Mode::AccessList if options.access_list.is_none() => {
+            return Err(ExecutionError::Options("mode access-list needs the block's access list".into()));
         }
+        mode => mode,
+    };
+    if options.schedule.is_some() && mode != Mode::Optimistic {
+        return Err(ExecutionError::Options(format!(
+            "a schedule is followed in mode optimistic, not {mode}"
+        )));
+    }
+    match mode {
+        Mode::Sequential => sequential::execute(block, state, options, sink),
+        mode => optimistic::execute(block, state, pool, mode, threads, options, sink),
+    }
+}
+
+/// The mode that what is known of the block calls for.
+fn auto(block: &Block, options: &Options) -> Mode {
+    let declared = |tx: &Transaction| matches!(tx.hint, AccessHint::Declared(_));
+    if options.schedule.is_some() {
+        Mode::Optimistic
+    } else if options.access_list.is_some() {
+        Mode::AccessList
+    } else if !block.transactions.is_empty() && block.transactions.iter().all(declared) {
+        Mode::Declared
+    } else {
+        Mode::Optimistic
     }
 }

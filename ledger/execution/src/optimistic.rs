@@ -15,6 +15,7 @@
 //! without looking at `ended`, so none can hang.
 
 use crate::{
+    access_list::AccessListBuilder,
     block::{Block, TxIndex},
     block_steps::{self, SystemCalls},
     cells::Cells,
@@ -23,11 +24,14 @@ use crate::{
     edge::Edge,
     effects::Effects,
     error::{ExecutionError, Stage},
+    hints,
     options::{Mode, Options},
     output::{BlockOutput, CommitSink},
     report::{Report, Span, Trace},
-    schedule::{SCHEDULE_VERSION, Schedule},
+    rerun::{self, Counts},
+    schedule::{Event, SCHEDULE_VERSION, Schedule},
     scheduler::{Scheduler, Status},
+    seeds::{self, Seeds},
     sequential::{guarded, panic_message},
     state::StateSnapshot,
     sync::Ordering,
@@ -43,47 +47,64 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Executes the block with up to `threads` threads.
+/// Executes the block with up to `threads` threads, in any mode but the sequential one.
 pub(crate) fn execute(
     block: &Block,
     state: &dyn StateSnapshot,
     pool: &rayon::ThreadPool,
+    mode: Mode,
     threads: usize,
     options: &Options,
     sink: &mut dyn CommitSink,
 ) -> Result<BlockOutput, ExecutionError> {
     let started = Instant::now();
-    let mut arenas: Vec<Bump> = (0..threads).map(|_| Bump::new()).collect();
-    let calls = SystemCalls::new(block);
+    let given = options.access_list.as_deref().filter(|_| mode == Mode::AccessList);
+    let lists_accesses = options.collect_access_list || given.is_some();
     let count = block.transactions.len();
     let clears = block.rules.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
-    let world =
-        World::new(Cells::new(state, count * 2), clears, block.env.beneficiary, options.collect_access_list);
+
+    let mut arenas: Vec<Bump> = (0..threads).map(|_| Bump::new()).collect();
+    let seed_arena = Bump::new();
+    let events = options.record.then(Mutex::default);
+    let calls = SystemCalls::new(block);
+    let world = World::new(Cells::new(state, count * 2), clears, block.env.beneficiary, lists_accesses);
     let (own, others) = arenas.split_first_mut().expect("at least one thread");
     let mut worker = Worker::new(0, block, &calls, &world, own);
-    let mut committer = Committer::new(block, &world, options, sink);
+    let mut committer = Committer::new(block, &world, options, sink, events.as_ref());
 
     guarded(Stage::PreBlock, || {
         block_steps::before(block, &calls, &mut Edge::before(&mut committer, &mut worker))
     })?;
-    let run = Run {
-        block,
-        calls: &calls,
-        world: &world,
-        slots: (0..count).map(|_| TxSlot::default()).collect(),
-        plain: block.transactions.iter().map(|tx| transfer::is_plain(block, tx)).collect(),
-        scheduler: Scheduler::new(count, threads),
-        commit: Mutex::new(committer),
-        counts: Mutex::default(),
-        started,
-        spans: options.trace.then(Mutex::default),
+    let seeds = match given {
+        Some(list) => {
+            guarded(Stage::PreBlock, || seeds::plant(list, &world, count, &seed_arena, pool)).map(Some)?
+        }
+        None => None,
     };
-    run.transactions(&mut worker, others, pool);
-    let counts = run.counts.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let mut committer = run.commit.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if let Some(error) = committer.error.take() {
-        return Err(error);
-    }
+    let (mut committer, counts, spans) = match &options.schedule {
+        Some(schedule) => {
+            let counts = rerun::follow(schedule, &mut committer, &mut worker)?;
+            (committer, counts, None)
+        }
+        None => {
+            let run = Run {
+                block,
+                calls: &calls,
+                world: &world,
+                slots: (0..count).map(|_| TxSlot::default()).collect(),
+                plain: block.transactions.iter().map(|tx| transfer::is_plain(block, tx)).collect(),
+                scheduler: Scheduler::new(count, threads, hints::predecessors(block, mode == Mode::Declared)),
+                seeds,
+                commit: Mutex::new(committer),
+                counts: Mutex::default(),
+                started,
+                spans: options.trace.then(Mutex::default),
+                events: events.as_ref(),
+            };
+            run.transactions(&mut worker, others, pool);
+            run.finish()?
+        }
+    };
     let last = count as u32;
     committer.flush_reward(last, worker.view().arena);
     let outcomes = std::mem::take(&mut committer.outcomes);
@@ -91,33 +112,35 @@ pub(crate) fn execute(
         block_steps::after(block, &calls, &outcomes, &mut Edge::after(&mut committer, &mut worker))
     })?;
     let changes = collect::changes(&world.cells, last + 2, clears, committer.take_code(), pool, threads);
-    let access_list = committer.access_list.take().map(|list| list.finish());
-    let trace = run.spans.map(|spans| {
-        let spans = spans.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Trace::new(spans, count, committer.dependencies.take().unwrap_or_default())
-    });
-    let schedule = committer.events.take().map(|events| Schedule {
+    let access_list = committer.access_list.take().map(AccessListBuilder::finish);
+    if let (Some(given), Some(built)) = (given, &access_list) {
+        seeds::verify(given, built)?;
+    }
+    let dependencies = committer.dependencies.take().unwrap_or_default();
+    let (gas_used, blob_gas_used) = (committer.totals.gas_used, committer.totals.blob_gas_used());
+    drop(committer);
+    let schedule = events.map(|events| Schedule {
         version: SCHEDULE_VERSION,
         block: block.env.number.saturating_to(),
         transactions: last,
-        events,
+        events: events.into_inner().unwrap_or_else(PoisonError::into_inner),
     });
     Ok(BlockOutput {
         outcomes,
         changes,
-        gas_used: committer.totals.gas_used,
-        blob_gas_used: committer.totals.blob_gas_used(),
+        gas_used,
+        blob_gas_used,
         requests,
-        access_list,
+        access_list: access_list.filter(|_| options.collect_access_list),
         report: Report {
-            mode: Mode::Optimistic,
+            mode,
             threads,
             elapsed: started.elapsed(),
             executions: counts.executions,
             re_executions: counts.executions - (counts.in_order + counts.speculated),
             plain_transfers: counts.transfers,
             speculated: counts.speculated,
-            trace,
+            trace: spans.map(|spans| Trace::new(spans, count, dependencies)),
             schedule,
         },
     })
@@ -132,10 +155,13 @@ struct Run<'b, 'a> {
     /// Which transactions are plain transfers, as far as can be told without state.
     plain: Box<[bool]>,
     scheduler: Scheduler,
+    /// Values of a given access list; then results are not published before they are committed.
+    seeds: Option<Vec<Seeds<'a>>>,
     commit: Mutex<Committer<'b, 'a>>,
     counts: Mutex<Counts>,
     started: Instant,
     spans: Option<Mutex<Vec<Span>>>,
+    events: Option<&'b Mutex<Vec<Event>>>,
 }
 
 /// What speculation leaves for the committer.
@@ -147,24 +173,18 @@ struct TxSlot<'a> {
     parties: OnceLock<Parties<'a>>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Counts {
-    executions: u64,
-    in_order: u64,
-    speculated: u64,
-    transfers: u64,
-}
-
-impl std::ops::AddAssign for Counts {
-    fn add_assign(&mut self, other: Self) {
-        self.executions += other.executions;
-        self.in_order += other.in_order;
-        self.speculated += other.speculated;
-        self.transfers += other.transfers;
-    }
-}
-
 impl<'b, 'a> Run<'b, 'a> {
+    /// What is left when all workers are through.
+    fn finish(self) -> Result<(Committer<'b, 'a>, Counts, Option<Vec<Span>>), ExecutionError> {
+        let mut committer = self.commit.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = committer.error.take() {
+            return Err(error);
+        }
+        let counts = self.counts.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let spans = self.spans.map(|spans| spans.into_inner().unwrap_or_else(PoisonError::into_inner));
+        Ok((committer, counts, spans))
+    }
+
     /// Runs all transactions to the end or to the first error.
     fn transactions(&self, own: &mut Worker<'b, 'a>, arenas: &'a mut [Bump], pool: &rayon::ThreadPool) {
         let worth_helping = self.block.transactions.len() >= 2;
@@ -246,6 +266,9 @@ impl<'b, 'a> Run<'b, 'a> {
     ) -> Result<bool, ExecutionError> {
         let tx = committer.next;
         let slot = &self.slots[tx.0 as usize];
+        if let Some(seeds) = &self.seeds {
+            seeds[tx.0 as usize].kill();
+        }
         if self.plain[tx.0 as usize] {
             let start = self.now();
             let parties = slot.parties.get().copied().or_else(|| self.parties(tx, worker));
@@ -254,6 +277,7 @@ impl<'b, 'a> Run<'b, 'a> {
             {
                 self.span(worker.number, tx, start, true);
                 counts.transfers += 1;
+                self.scheduler.done(tx);
                 return Ok(true);
             }
         }
@@ -269,6 +293,9 @@ impl<'b, 'a> Run<'b, 'a> {
             let admitted = committer.totals.admit(self.block, env).is_ok();
             conflict = committer.conflict(&effects).is_some();
             if admitted && !conflict {
+                if self.seeds.is_some() {
+                    effects.publish(self.world);
+                }
                 self.learn(tx, false, &effects);
                 committer.commit(worker, effects, true)?;
                 counts.speculated += 1;
@@ -315,7 +342,13 @@ impl<'b, 'a> Run<'b, 'a> {
         self.span(worker.number, tx, start, false);
         counts.executions += 1;
         if let Execution::Done(effects) = execution {
-            effects.publish(self.world);
+            if let Some(events) = self.events {
+                let event = Event::Speculated { tx, worker: worker.number, reads: effects.reads.record() };
+                events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+            }
+            if self.seeds.is_none() {
+                effects.publish(self.world);
+            }
             *self.slots[tx.0 as usize].effects.lock().unwrap_or_else(PoisonError::into_inner) = Some(effects);
         }
         self.scheduler.done(tx);

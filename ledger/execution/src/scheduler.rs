@@ -44,6 +44,7 @@ pub(crate) struct Scheduler {
     /// The next transaction to be committed.
     frontier: AtomicU32,
     window: u32,
+    hinted: Option<Hinted>,
     chains: OnceLock<Chains>,
     waiting: Mutex<Waiting>,
     /// Whether `waiting` holds anything that is ready.
@@ -57,6 +58,28 @@ struct Waiting {
     /// Who waits for whom.
     on: HashMap<u32, Vec<u32>>,
     ready: BinaryHeap<Reverse<u32>>,
+}
+
+/// The order that access hints ask for.
+struct Hinted {
+    /// For each transaction, how many of its predecessors are not done.
+    pending: Box<[AtomicU32]>,
+    followers: Vec<Vec<u32>>,
+}
+
+impl Hinted {
+    fn new(predecessors: Vec<Vec<u32>>) -> Self {
+        let mut followers = vec![Vec::new(); predecessors.len()];
+        for (tx, before) in (0..).zip(&predecessors) {
+            before.iter().for_each(|&on| followers[on as usize].push(tx));
+        }
+        let pending = predecessors.iter().map(|before| AtomicU32::new(before.len() as u32)).collect();
+        Self { pending, followers }
+    }
+
+    fn is_pending(&self, tx: TxIndex) -> bool {
+        self.pending[tx.0 as usize].load(Ordering::Acquire) > 0
+    }
 }
 
 /// What is suspected of which transaction.
@@ -75,12 +98,14 @@ struct Chains {
 const HOT: u8 = 90;
 
 impl Scheduler {
-    pub(crate) fn new(transactions: usize, threads: usize) -> Self {
+    /// `predecessors` holds for each transaction those that it waits for, if hints say so.
+    pub(crate) fn new(transactions: usize, threads: usize, predecessors: Option<Vec<Vec<u32>>>) -> Self {
         Self {
             status: (0..transactions).map(|_| AtomicU8::new(Status::Ready as u8)).collect(),
             next: AtomicU32::new(0),
             frontier: AtomicU32::new(0),
             window: (threads * 64) as u32,
+            hinted: predecessors.map(Hinted::new),
             chains: OnceLock::new(),
             waiting: Mutex::default(),
             has_ready: AtomicBool::new(false),
@@ -103,10 +128,12 @@ impl Scheduler {
         status.compare_exchange(ready, running, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// A claimed transaction has been executed: its result, if any, is in place.
+    /// The transaction has been executed: its result, if any, is in place, or it is committed.
     pub(crate) fn done(&self, tx: TxIndex) {
-        self.status[tx.0 as usize].store(Status::Done as u8, Ordering::Release);
-        self.release(tx);
+        let before = self.status[tx.0 as usize].swap(Status::Done as u8, Ordering::AcqRel);
+        if before != Status::Done as u8 {
+            self.release(tx);
+        }
     }
 
     /// Transactions before `next` are committed.
@@ -146,6 +173,10 @@ impl Scheduler {
                 if prepared == 32 {
                     return None;
                 }
+                continue;
+            }
+            if self.hinted.as_ref().is_some_and(|hinted| hinted.is_pending(tx)) {
+                // It comes back once the last of those before it is done.
                 continue;
             }
             if let Some(on) = self.suspect(tx)
@@ -204,7 +235,16 @@ impl Scheduler {
     }
 
     /// Lets go those who wait for `tx`.
-    pub(crate) fn release(&self, tx: TxIndex) {
+    fn release(&self, tx: TxIndex) {
+        if let Some(hinted) = &self.hinted {
+            let free = |tx: &&u32| hinted.pending[**tx as usize].fetch_sub(1, Ordering::AcqRel) == 1;
+            let freed: Vec<u32> = hinted.followers[tx.0 as usize].iter().filter(free).copied().collect();
+            if !freed.is_empty() {
+                let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                waiting.ready.extend(freed.into_iter().map(Reverse));
+                self.has_ready.store(true, Ordering::Release);
+            }
+        }
         if !self.has_waited.load(Ordering::SeqCst) {
             return;
         }

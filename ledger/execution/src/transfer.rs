@@ -118,9 +118,7 @@ impl<'b, 'a> Committer<'b, 'a> {
         let result = TxResult { success: true, gas_used: TRANSFER_GAS, ..TxResult::default() };
         let receipt = self.totals.include(env, result);
         let changes = self.transfer_changes([parties.sender, parties.recipient]);
-        if let Some(events) = &mut self.events {
-            events.push(Event::Committed { tx, speculative: false });
-        }
+        self.note_event(|| Event::Committed { tx, speculative: false });
         self.finish(Outcome::Executed(receipt), changes);
         Ok(true)
     }

@@ -3,18 +3,20 @@
 use crate::{
     block::{AccessSet, Location},
     cells::{AccountCell, Cells, SlotCell},
-    schedule::Seen,
+    schedule::{RecordedRead, Seen},
     sequential::to_info,
     state::{Account, StateError},
     sync::{AtomicBool, Ordering},
     undeclared,
     vm::ReadError,
 };
-use alloy_primitives::{Address, B256, U256, map::B256Map};
+use alloy_primitives::{
+    Address, B256, U256,
+    map::{B256Map, HashMap},
+};
 use bumpalo::Bump;
 use revm::{bytecode::Bytecode, context_interface::Database, state::AccountInfo};
 use std::{
-    collections::HashMap,
     ptr,
     sync::{PoisonError, RwLock},
 };
@@ -118,6 +120,21 @@ pub(crate) struct Reads<'a> {
 }
 
 impl Reads<'_> {
+    /// In recordable form.
+    pub(crate) fn record(&self) -> Vec<RecordedRead> {
+        let accounts = self.accounts.iter().map(|read| RecordedRead {
+            location: Location::Account(read.cell.address),
+            source: read.source,
+            seen: Seen::Account(read.seen),
+        });
+        let slots = self.slots.iter().map(|read| RecordedRead {
+            location: Location::Slot(read.cell.account.address, read.cell.slot),
+            source: read.source,
+            seen: Seen::Slot(read.seen),
+        });
+        accounts.chain(slots).collect()
+    }
+
     /// Whether anything read was written by `tx`.
     pub(crate) fn depends_on(&self, tx: crate::block::TxIndex) -> bool {
         let step = crate::worker::step_of(tx);

@@ -190,7 +190,8 @@ impl<'b, 'a> Worker<'b, 'a> {
         let view = self.view();
         view.begin(step_of(tx), Source::Committed { reward }, env.caller, env.nonce, None);
         let seen = view.read_account(charge.sender).map_err(|error| fault(at, EVMError::Database(error)))?;
-        let cell = view.reads.accounts[0].cell;
+        std::mem::swap(&mut effects.reads, &mut view.reads);
+        let cell = effects.reads.accounts[0].cell;
         let effect = AccountEffect::Set(Some(charge.apply(seen)));
         effects.set_account(cell, step_of(tx), effect, view.arena);
         effects.reward = charge.reward;

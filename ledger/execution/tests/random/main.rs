@@ -18,7 +18,10 @@ use revm::{
     context_interface::{block::BlobExcessGasAndPrice, either::Either},
     primitives::hardfork::SpecId,
 };
-use std::{num::NonZeroUsize, sync::LazyLock};
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, LazyLock},
+};
 
 static POOL: LazyLock<ThreadPool> =
     LazyLock::new(|| rayon::ThreadPoolBuilder::new().num_threads(7).build().expect("threads can be started"));
@@ -220,6 +223,11 @@ fn authorize(
     Either::Right(RecoveredAuthorization::new_unchecked(authorization, RecoveredAuthority::Valid(authority)))
 }
 
+/// Whether an access list can describe the block: it knows nothing of storage that is lost (before EIP-6780).
+fn is_listable(block: &Block) -> bool {
+    block.rules.spec.is_enabled_in(SpecId::CANCUN)
+}
+
 type Outcomes = Result<BlockOutput, ExecutionError>;
 
 fn run(block: &Block, state: &dyn StateSnapshot, options: &Options) -> (Outcomes, usize) {
@@ -251,6 +259,10 @@ fn assert_same(expected: &Outcomes, got: &Outcomes, what: &str) {
             assert_eq!(expected.gas_used, got.gas_used, "{what}");
             assert_eq!(expected.blob_gas_used, got.blob_gas_used, "{what}");
             assert_eq!(expected.requests, got.requests, "{what}");
+            let lists = (expected.access_list.iter().flatten(), got.access_list.iter().flatten());
+            for (a, b) in lists.0.zip(lists.1) {
+                assert_eq!(a, b, "{what}: access list");
+            }
             assert_eq!(expected.access_list, got.access_list, "{what}: access list");
         }
         (Err(expected), Err(got)) => assert_eq!(expected.to_string(), got.to_string(), "{what}"),
@@ -279,9 +291,89 @@ proptest! {
         let (auto, _) = run(&block, &state, &options(Mode::Auto, threads, Policy::Ledger));
         assert_same(&expected, &auto, "auto");
 
+        let with_list = Options {
+            access_list: expected.as_ref().ok().and_then(|output| output.access_list.clone()).map(Arc::new),
+            ..options(Mode::Auto, threads, Policy::Ledger)
+        };
+        if let (Some(list), true) = (&with_list.access_list, is_listable(&block)) {
+            let (verified, _) = run(&block, &state, &with_list);
+            assert_same(&expected, &verified, "access-list");
+            prop_assert_eq!(verified.expect("just compared").report.mode, Mode::AccessList);
+            let mut wrong = (**list).clone();
+            wrong.pop();
+            let wrong = Options { access_list: Some(Arc::new(wrong)), ..with_list };
+            let refused = run(&block, &state, &wrong).0;
+            prop_assert!(matches!(refused, Err(ExecutionError::AccessList(_))), "{:?}", refused);
+        }
+
         let strict = run(&block, &state, &options(Mode::Sequential, 1, Policy::Strict)).0;
         let parallel = run(&block, &state, &options(Mode::Optimistic, threads, Policy::Strict)).0;
         assert_same(&strict, &parallel, "strict");
+    }
+
+    #[test]
+    fn declared_sets_are_enforced_alike(
+        random in random_block(),
+        hints in prop::collection::vec((0..4_u8, any::<u16>()), 40),
+        threads in 1..=8_usize,
+    ) {
+        let (mut block, state) = build(&random);
+        for (tx, (kind, bits)) in block.transactions.iter_mut().zip(hints) {
+            let mut set = AccessSet::default();
+            for index in 0..16_u8 {
+                // Mostly complete sets, some with holes.
+                if kind < 3 || bits & (1 << index) != 0 {
+                    set.writes.insert(Location::Account(address(index)));
+                }
+            }
+            set.writes.insert(Location::Slot(program::child(), U256::ZERO));
+            tx.hint = match kind {
+                0 => AccessHint::Unknown,
+                1 => AccessHint::Likely(set),
+                _ => AccessHint::Declared(set),
+            };
+        }
+        let (expected, _) = run(&block, &state, &options(Mode::Sequential, 1, Policy::Ledger));
+        for mode in [Mode::Auto, Mode::Optimistic, Mode::Declared] {
+            let (got, _) = run(&block, &state, &options(mode, threads, Policy::Ledger));
+            assert_same(&expected, &got, mode.name());
+        }
+    }
+
+    #[test]
+    fn a_recorded_schedule_is_followed_exactly(random in random_block(), threads in 1..=8_usize) {
+        let (block, state) = build(&random);
+        let record = Options { record: true, ..options(Mode::Optimistic, threads, Policy::Ledger) };
+        let (first, _) = run(&block, &state, &record);
+        let Ok(output) = &first else { return Ok(()) };
+        let schedule = Arc::new(output.report.schedule.clone().expect("asked for"));
+        let follow = Options { schedule: Some(schedule.clone()), ..record };
+        let (second, _) = run(&block, &state, &follow);
+        assert_same(&first, &second, "followed");
+        let report = second.expect("just compared").report;
+        let mut again = report.schedule.expect("asked for");
+        // Following makes no new speculations, so only commits are recorded anew.
+        let is_commit = |event: &Event| matches!(event, Event::Committed { .. });
+        again.events.retain(is_commit);
+        prop_assert_eq!(again.events, schedule.events.iter().filter(|event| is_commit(event)).cloned().collect::<Vec<_>>());
+        prop_assert_eq!(report.speculated, output.report.speculated);
+        prop_assert_eq!(report.plain_transfers, output.report.plain_transfers);
+    }
+
+    #[test]
+    fn streamed_changes_add_up_to_the_whole(random in random_block(), threads in 1..=8_usize) {
+        let (block, state) = build(&random);
+        let mut sums = Vec::new();
+        for mode in [Mode::Sequential, Mode::Optimistic] {
+            let mut sum = state.clone();
+            let mut sink = |committed: Committed<'_>| sum.apply(committed.changes.expect("asked for"));
+            let options = Options { stream_changes: true, ..options(mode, threads, Policy::Ledger) };
+            let _ = execute(&block, &state, &POOL, &options, &mut sink);
+            let mut accounts: Vec<_> = sum.accounts().map(|(a, s)| (*a, s.account, s.storage.clone())).collect();
+            accounts.sort_by_key(|(address, ..)| *address);
+            sums.push(accounts);
+        }
+        prop_assert_eq!(&sums[0], &sums[1]);
     }
 
     #[test]
