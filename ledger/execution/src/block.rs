@@ -133,7 +133,7 @@ pub enum AccessHint {
     /// A guess, used for scheduling only.
     Likely(AccessSet),
     /// A promise, enforced: touching anything else consumes all gas and reverts all effects.
-    /// The sender's own account and the fee recipient's reward need no declaration.
+    /// The accounts of the sender and of the fee recipient need no declaration.
     Declared(AccessSet),
 }
 

@@ -87,13 +87,13 @@ pub(crate) fn execute(
             (committer, counts, None)
         }
         None => {
+            let plain = block.transactions.iter().map(|tx| transfer::is_plain(block, tx)).collect();
             let run = Run {
                 block,
                 calls: &calls,
                 world: &world,
                 slots: (0..count).map(|_| TxSlot::default()).collect(),
-                plain: block.transactions.iter().map(|tx| transfer::is_plain(block, tx)).collect(),
-                scheduler: Scheduler::new(count, threads, hints::predecessors(block, mode == Mode::Declared)),
+                scheduler: Scheduler::new(plain, threads, hints::predecessors(block, mode == Mode::Declared)),
                 seeds,
                 commit: Mutex::new(committer),
                 counts: Mutex::default(),
@@ -152,8 +152,6 @@ struct Run<'b, 'a> {
     calls: &'b SystemCalls,
     world: &'b World<'a, 'b>,
     slots: Box<[TxSlot<'a>]>,
-    /// Which transactions are plain transfers, as far as can be told without state.
-    plain: Box<[bool]>,
     scheduler: Scheduler,
     /// Values of a given access list; then results are not published before they are committed.
     seeds: Option<Vec<Seeds<'a>>>,
@@ -224,7 +222,7 @@ impl<'b, 'a> Run<'b, 'a> {
         let mut idle = 0;
         while !self.world.ended.load(Ordering::Acquire) {
             let committed = self.try_commit(worker, &mut counts);
-            let picked = self.scheduler.pick(|tx| self.plain[tx.0 as usize], |tx| self.prepare(tx, worker));
+            let picked = self.scheduler.pick(|tx| self.prepare(tx, worker));
             if let Some(tx) = picked {
                 self.speculate(tx, worker, &mut counts);
             } else if !committed {
@@ -269,7 +267,7 @@ impl<'b, 'a> Run<'b, 'a> {
         if let Some(seeds) = &self.seeds {
             seeds[tx.0 as usize].kill();
         }
-        if self.plain[tx.0 as usize] {
+        if self.scheduler.is_plain(tx) {
             let start = self.now();
             let parties = slot.parties.get().copied().or_else(|| self.parties(tx, worker));
             if let Some(parties) = parties

@@ -44,6 +44,7 @@ pub(crate) struct Scheduler {
     /// The next transaction to be committed.
     frontier: AtomicU32,
     window: u32,
+    plain: Box<[bool]>,
     hinted: Option<Hinted>,
     chains: OnceLock<Chains>,
     waiting: Mutex<Waiting>,
@@ -98,19 +99,26 @@ struct Chains {
 const HOT: u8 = 90;
 
 impl Scheduler {
-    /// `predecessors` holds for each transaction those that it waits for, if hints say so.
-    pub(crate) fn new(transactions: usize, threads: usize, predecessors: Option<Vec<Vec<u32>>>) -> Self {
+    /// `plain` tells which transactions need no execution. `predecessors` holds for each transaction those that
+    /// it waits for, if hints say so.
+    pub(crate) fn new(plain: Box<[bool]>, threads: usize, predecessors: Option<Vec<Vec<u32>>>) -> Self {
         Self {
-            status: (0..transactions).map(|_| AtomicU8::new(Status::Ready as u8)).collect(),
+            status: (0..plain.len()).map(|_| AtomicU8::new(Status::Ready as u8)).collect(),
             next: AtomicU32::new(0),
             frontier: AtomicU32::new(0),
             window: (threads * 64) as u32,
+            plain,
             hinted: predecessors.map(Hinted::new),
             chains: OnceLock::new(),
             waiting: Mutex::default(),
             has_ready: AtomicBool::new(false),
             has_waited: AtomicBool::new(false),
         }
+    }
+
+    /// Whether the transaction is a plain transfer as far as can be told without state.
+    pub(crate) fn is_plain(&self, tx: TxIndex) -> bool {
+        self.plain[tx.0 as usize]
     }
 
     pub(crate) fn status(&self, tx: TxIndex) -> Status {
@@ -141,13 +149,9 @@ impl Scheduler {
         self.frontier.store(next.0, Ordering::Release);
     }
 
-    /// A transaction worth executing now, claimed for the caller. `plain` says which need no execution; those are
-    /// handed to `prepare` on the way.
-    pub(crate) fn pick(
-        &self,
-        plain: impl Fn(TxIndex) -> bool,
-        mut prepare: impl FnMut(TxIndex),
-    ) -> Option<TxIndex> {
+    /// A transaction worth executing now, claimed for the caller. Plain transfers are handed to `prepare` on the
+    /// way.
+    pub(crate) fn pick(&self, mut prepare: impl FnMut(TxIndex)) -> Option<TxIndex> {
         let mut prepared = 0;
         loop {
             if let Some(tx) = self.pop_ready() {
@@ -166,7 +170,7 @@ impl Scheduler {
             if next < frontier {
                 continue;
             }
-            if plain(tx) {
+            if self.is_plain(tx) {
                 prepare(tx);
                 prepared += 1;
                 // Look at the commit again now and then.
@@ -238,7 +242,8 @@ impl Scheduler {
     fn release(&self, tx: TxIndex) {
         if let Some(hinted) = &self.hinted {
             let free = |tx: &&u32| hinted.pending[**tx as usize].fetch_sub(1, Ordering::AcqRel) == 1;
-            let freed: Vec<u32> = hinted.followers[tx.0 as usize].iter().filter(free).copied().collect();
+            let freed = hinted.followers[tx.0 as usize].iter().filter(free).copied();
+            let freed: Vec<u32> = freed.filter(|&tx| !self.is_plain(TxIndex(tx))).collect();
             if !freed.is_empty() {
                 let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
                 waiting.ready.extend(freed.into_iter().map(Reverse));

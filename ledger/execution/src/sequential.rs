@@ -128,7 +128,7 @@ impl<'b, 's> Sequential<'b, 's> {
             return Ok(Outcome::Skipped(reason));
         }
         self.overlay().declared = match hint {
-            AccessHint::Declared(set) => Some((tx.caller, set)),
+            AccessHint::Declared(set) => Some(([tx.caller, self.block.env.beneficiary], set)),
             _ => None,
         };
         let ran = vm::transact(&mut self.machine, tx);
@@ -279,8 +279,8 @@ struct Overlay<'s, 'b> {
     code: B256Map<Bytecode>,
     /// Code put in place by this block.
     new_code: B256Map<Bytecode>,
-    /// Enforced access set of the running transaction, and its sender.
-    declared: Option<(Address, &'b AccessSet)>,
+    /// Enforced access set of the running transaction, and the accounts exempt from it.
+    declared: Option<([Address; 2], &'b AccessSet)>,
     /// Changes of the running transaction alone.
     stream: Option<StateChanges>,
 }
@@ -426,7 +426,7 @@ impl<'s> Overlay<'s, '_> {
 
     fn check_declared(&self, location: Location) -> Result<(), ReadError> {
         match self.declared {
-            Some((sender, set)) if !undeclared::covers(set, sender, location) => {
+            Some((exempt, set)) if !undeclared::covers(set, exempt, location) => {
                 Err(ReadError::Undeclared(location))
             }
             _ => Ok(()),

@@ -8,10 +8,11 @@ use crate::{
 use alloy_primitives::{Address, U256};
 use revm::{context::TxEnv, context_interface::Transaction, primitives::hardfork::SpecId};
 
-/// Whether the set covers an access. The sender's own account needs no declaration.
-pub(crate) fn covers(set: &AccessSet, sender: Address, location: Location) -> bool {
+/// Whether the set covers an access. Every transaction touches the accounts of its sender and of the fee
+/// recipient, given as `exempt`; they need no declaration.
+pub(crate) fn covers(set: &AccessSet, exempt: [Address; 2], location: Location) -> bool {
     let account = Location::Account(location.address());
-    location == Location::Account(sender)
+    exempt.map(Location::Account).contains(&location)
         || set.writes.contains(&location)
         || set.reads.contains(&location)
         || set.writes.contains(&account)

@@ -281,7 +281,10 @@ impl<'b, 'a> View<'b, 'a> {
     }
 
     fn permit(&self, location: Location) -> Result<(), ReadError> {
-        if self.declared.is_some_and(|set| !undeclared::covers(set, self.sender, location)) {
+        if self
+            .declared
+            .is_some_and(|set| !undeclared::covers(set, [self.sender, self.world.beneficiary], location))
+        {
             return Err(ReadError::Undeclared(location));
         }
         match &self.source {
