@@ -115,8 +115,10 @@ impl<'b, 'a> Committer<'b, 'a> {
             Execution::Invalid(reason) => return self.skip(SkipReason::Invalid(reason)),
             Execution::Failed(error) => return Err(error),
         };
+        // Whoever reads these writes records its event after this one.
+        self.note_event(|| Event::Committed { tx, speculative: false });
         effects.publish(self.world);
-        self.commit(worker, effects, false)
+        self.finalize(worker, effects)
     }
 
     /// The next transaction is invalid where it stands.
@@ -131,12 +133,21 @@ impl<'b, 'a> Committer<'b, 'a> {
         Ok(())
     }
 
-    /// Commits published effects of the next transaction, whose reads hold.
+    /// Commits published speculative effects of the next transaction, whose reads hold.
     pub(crate) fn commit(
         &mut self,
         worker: &mut Worker<'b, 'a>,
+        effects: Box<Effects<'a>>,
+    ) -> Result<(), ExecutionError> {
+        let tx = self.next;
+        self.note_event(|| Event::Committed { tx, speculative: true });
+        self.finalize(worker, effects)
+    }
+
+    fn finalize(
+        &mut self,
+        worker: &mut Worker<'b, 'a>,
         mut effects: Box<Effects<'a>>,
-        speculative: bool,
     ) -> Result<(), ExecutionError> {
         let tx = self.next;
         let step = step_of(tx);
@@ -144,7 +155,6 @@ impl<'b, 'a> Committer<'b, 'a> {
         if !effects.beneficiary_destroyed {
             self.add_reward(effects.reward, worker.view())?;
         }
-        self.note_event(|| Event::Committed { tx, speculative });
         if self.dependencies.is_some() {
             self.note_dependencies(&effects);
         }

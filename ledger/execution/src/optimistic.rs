@@ -267,21 +267,21 @@ impl<'b, 'a> Run<'b, 'a> {
         if let Some(seeds) = &self.seeds {
             seeds[tx.0 as usize].kill();
         }
-        if self.scheduler.is_plain(tx) {
-            let start = self.now();
-            let parties = slot.parties.get().copied().or_else(|| self.parties(tx, worker));
-            if let Some(parties) = parties
-                && committer.transfer(parties, worker.view())?
-            {
-                self.span(worker.number, tx, start, true);
-                counts.transfers += 1;
-                self.scheduler.done(tx);
-                return Ok(true);
-            }
-        }
         match self.scheduler.status(tx) {
             Status::Running => return Ok(false),
             Status::Ready if !self.scheduler.claim(tx) => return Ok(false),
+            Status::Ready if self.scheduler.is_plain(tx) => {
+                let start = self.now();
+                let parties = slot.parties.get().copied().or_else(|| self.parties(tx, worker));
+                if let Some(parties) = parties
+                    && committer.transfer(parties, worker.view())?
+                {
+                    self.span(worker.number, tx, start, true);
+                    counts.transfers += 1;
+                    self.scheduler.done(tx);
+                    return Ok(true);
+                }
+            }
             Status::Ready | Status::Done => {}
         }
         let effects = slot.effects.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -295,7 +295,7 @@ impl<'b, 'a> Run<'b, 'a> {
                     effects.publish(self.world);
                 }
                 self.learn(tx, false, &effects);
-                committer.commit(worker, effects, true)?;
+                committer.commit(worker, effects)?;
                 counts.speculated += 1;
                 return Ok(true);
             }
@@ -316,11 +316,15 @@ impl<'b, 'a> Run<'b, 'a> {
         self.scheduler.learn(self.block, tx, conflict, |on| effects.reads.depends_on(on));
     }
 
-    /// Finds the accounts of a plain transfer ahead of its commit.
-    fn prepare(&self, tx: TxIndex, worker: &mut Worker<'b, 'a>) {
-        if let Some(parties) = self.parties(tx, worker) {
-            let _ = self.slots[tx.0 as usize].parties.set(parties);
+    /// Finds the accounts of a plain transfer ahead of its commit. `false` if the recipient has code, so that it is
+    /// a call.
+    fn prepare(&self, tx: TxIndex, worker: &mut Worker<'b, 'a>) -> bool {
+        let Some(parties) = self.parties(tx, worker) else { return true };
+        if parties.is_call() {
+            return false;
         }
+        let _ = self.slots[tx.0 as usize].parties.set(parties);
+        true
     }
 
     /// The accounts of a plain transfer. If a read fails, the machine meets it again if it matters.

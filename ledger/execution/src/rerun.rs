@@ -122,7 +122,7 @@ fn commit<'b, 'a>(
             )));
         }
         counts.speculated += 1;
-        return committer.commit(worker, effects, true);
+        return committer.commit(worker, effects);
     }
     if let Some(effects) = result {
         effects.kill();

@@ -150,8 +150,8 @@ impl Scheduler {
     }
 
     /// A transaction worth executing now, claimed for the caller. Plain transfers are handed to `prepare` on the
-    /// way.
-    pub(crate) fn pick(&self, mut prepare: impl FnMut(TxIndex)) -> Option<TxIndex> {
+    /// way, which says whether that is all they need.
+    pub(crate) fn pick(&self, mut prepare: impl FnMut(TxIndex) -> bool) -> Option<TxIndex> {
         let mut prepared = 0;
         loop {
             if let Some(tx) = self.pop_ready() {
@@ -170,8 +170,7 @@ impl Scheduler {
             if next < frontier {
                 continue;
             }
-            if self.is_plain(tx) {
-                prepare(tx);
+            if self.is_plain(tx) && prepare(tx) {
                 prepared += 1;
                 // Look at the commit again now and then.
                 if prepared == 32 {
@@ -242,8 +241,7 @@ impl Scheduler {
     fn release(&self, tx: TxIndex) {
         if let Some(hinted) = &self.hinted {
             let free = |tx: &&u32| hinted.pending[**tx as usize].fetch_sub(1, Ordering::AcqRel) == 1;
-            let freed = hinted.followers[tx.0 as usize].iter().filter(free).copied();
-            let freed: Vec<u32> = freed.filter(|&tx| !self.is_plain(TxIndex(tx))).collect();
+            let freed: Vec<u32> = hinted.followers[tx.0 as usize].iter().filter(free).copied().collect();
             if !freed.is_empty() {
                 let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
                 waiting.ready.extend(freed.into_iter().map(Reverse));

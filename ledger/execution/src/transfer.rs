@@ -34,6 +34,13 @@ pub(crate) struct Parties<'a> {
     recipient: &'a AccountCell<'a>,
 }
 
+impl Parties<'_> {
+    /// Whether the recipient had code before the block: the transfer calls a contract.
+    pub(crate) fn is_call(&self) -> bool {
+        self.recipient.base.is_some_and(|recipient| recipient.has_code())
+    }
+}
+
 /// Whether the transaction is a plain transfer as far as it can be told without state.
 pub(crate) fn is_plain(block: &Block, tx: &Transaction) -> bool {
     let env = &tx.env;

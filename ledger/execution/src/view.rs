@@ -84,6 +84,13 @@ pub(crate) struct AccountRead<'a> {
     pub(crate) at_least: U256,
 }
 
+/// Whether no sum of such balances within a block can overflow. An overflowing transfer fails, so near the limit
+/// the exact balance matters. A balance that came out negative, because a speculative read saw a payment but not
+/// the income behind it, has wrapped around and is not modest either.
+fn is_modest(balance: U256) -> bool {
+    balance.as_limbs()[3] == 0
+}
+
 impl AccountRead<'_> {
     /// Whether the result stands if the account is really `now`.
     pub(crate) fn holds(&self, now: Option<Account>) -> bool {
@@ -93,6 +100,8 @@ impl AccountRead<'_> {
         match (self.seen, now) {
             (Some(seen), Some(now)) => {
                 !self.looked
+                    && is_modest(seen.balance)
+                    && is_modest(now.balance)
                     && seen.nonce == now.nonce
                     && seen.code_hash == now.code_hash
                     && now.balance >= self.at_least
