@@ -4,7 +4,10 @@ use crate::forks::{ChainSpec, ForkPoint};
 use alloy_consensus::{
     Block, Transaction as _, TxEip4844Variant, TxEnvelope, proofs::calculate_transaction_root,
 };
-use alloy_eips::eip4844::DATA_GAS_PER_BLOB;
+use alloy_eips::{
+    eip2718::{Decodable2718, Encodable2718},
+    eip4844::DATA_GAS_PER_BLOB,
+};
 use alloy_hardforks::EthereumHardfork;
 use alloy_primitives::{B256, Sealed};
 use alloy_rlp::Encodable;
@@ -39,16 +42,33 @@ pub fn decode_block(bytes: &[u8]) -> Result<Sealed<Block<TxEnvelope>>, DecodeErr
     if !rest.is_empty() {
         return Err(DecodeError::Trailing(rest.len()));
     }
-    let sidecar = |tx: &TxEnvelope| matches!(tx, TxEnvelope::Eip4844(tx) if !matches!(tx.tx(), TxEip4844Variant::TxEip4844(_)));
-    if let Some(index) = block.body.transactions.iter().position(sidecar) {
+    if let Some(index) = block.body.transactions.iter().position(has_sidecar) {
         return Err(DecodeError::Sidecar(index));
     }
-    let canonical = alloy_rlp::encode(block.inner());
-    if canonical != bytes {
-        let at = canonical.iter().zip(bytes).position(|(a, b)| a != b);
-        return Err(DecodeError::NotCanonical(at.unwrap_or(canonical.len().min(bytes.len()))));
-    }
+    canonical(&alloy_rlp::encode(block.inner()), bytes)?;
     Ok(block)
+}
+
+/// Decodes a transaction in its EIP-2718 form, as strictly as [`decode_block`].
+pub fn decode_transaction(bytes: &[u8]) -> Result<TxEnvelope, DecodeError> {
+    let tx = TxEnvelope::decode_2718_exact(bytes).map_err(alloy_rlp::Error::from)?;
+    if has_sidecar(&tx) {
+        return Err(DecodeError::Sidecar(0));
+    }
+    canonical(&tx.encoded_2718(), bytes)?;
+    Ok(tx)
+}
+
+fn has_sidecar(tx: &TxEnvelope) -> bool {
+    matches!(tx, TxEnvelope::Eip4844(tx) if !matches!(tx.tx(), TxEip4844Variant::TxEip4844(_)))
+}
+
+fn canonical(encoded: &[u8], bytes: &[u8]) -> Result<(), DecodeError> {
+    if encoded == bytes {
+        return Ok(());
+    }
+    let at = encoded.iter().zip(bytes).position(|(a, b)| a != b);
+    Err(DecodeError::NotCanonical(at.unwrap_or(encoded.len().min(bytes.len()))))
 }
 
 /// A body that does not belong to its header.

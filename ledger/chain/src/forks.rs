@@ -115,6 +115,30 @@ impl ChainSpec {
         self
     }
 
+    /// Sets the three blob parameters that genesis files give for a fork; what else there is to a blob follows from
+    /// the fork: from Osaka on the reserve price (EIP-7918) and the limit for one transaction (EIP-7594).
+    ///
+    /// # Panics
+    /// If `update_fraction` is zero: it is a divisor. Check input first.
+    pub fn with_blob_schedule(
+        self,
+        fork: EthereumHardfork,
+        target: u64,
+        max: u64,
+        update_fraction: u64,
+    ) -> Self {
+        assert!(update_fraction > 0, "the update fraction is a divisor");
+        let base = if fork >= EthereumHardfork::Osaka { BlobParams::osaka() } else { BlobParams::cancun() };
+        let params = BlobParams {
+            target_blob_count: target,
+            max_blob_count: max,
+            update_fraction: update_fraction.into(),
+            max_blobs_per_tx: if fork >= EthereumHardfork::Osaka { base.max_blobs_per_tx } else { max },
+            ..base
+        };
+        self.with_blob_params(fork, params)
+    }
+
     /// Sets the chain id.
     pub fn with_chain_id(mut self, chain_id: u64) -> Self {
         self.chain_id = chain_id;

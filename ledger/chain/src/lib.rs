@@ -32,14 +32,14 @@ mod output;
 mod senders;
 
 pub use alloy_hardforks::{EthereumHardfork, ForkCondition};
-pub use body::{BodyError, DecodeError, MAX_BLOCK_SIZE, decode_block, validate_body};
+pub use body::{BodyError, DecodeError, MAX_BLOCK_SIZE, decode_block, decode_transaction, validate_body};
 pub use difficulty::next_difficulty;
 pub use executable::{block_env, executable_block};
 pub use forks::{ChainSpec, ForkPoint};
 pub use header::{
     DAO_EXTRA_DATA, DAO_EXTRA_RANGE, HeaderError, MAX_GAS_LIMIT, MIN_GAS_LIMIT, Parent, validate_header,
 };
-pub use networks::UnknownNetwork;
+pub use networks::{UnknownNetwork, network_fork};
 pub use ommers::{Ancestor, MAX_OMMERS, OMMER_ANCESTORS, OmmerError, validate_ommers};
 pub use output::{OutputError, validate_output};
 pub use senders::{BlockSenderError, SenderError, recover_sender, recover_senders};

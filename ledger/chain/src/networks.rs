@@ -31,6 +31,11 @@ impl ChainSpec {
     }
 }
 
+/// The fork that the test files call `name`.
+pub fn network_fork(name: &str) -> Result<EthereumHardfork, UnknownNetwork> {
+    fork_named(name).ok_or_else(|| UnknownNetwork(name.to_owned()))
+}
+
 fn parse(name: &str) -> Option<ChainSpec> {
     if let Some(fork) = fork_named(name) {
         return Some(from_genesis(fork));
