@@ -13,7 +13,7 @@ use crate::{
 use alloy_primitives::Address;
 use mundi_execution::{Location, Span, Trace};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Threads for which the speed-up is predicted.
 pub(crate) const THREADS: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
@@ -56,7 +56,8 @@ impl PageBlock {
     /// Gathers what the page shows, so that the block itself can be dropped.
     pub fn new(block: &ReplayBlock, replayed: &Replayed) -> Self {
         let names = Names::mainnet();
-        let labels = Labels::new(&names, &block.state, addresses(block));
+        let tokens = tokens(block, &names);
+        let labels = Labels::new(&names, &block.state, &tokens, addresses(block));
         let graph = &replayed.graph;
         let layout = Layout::new(graph);
         let path = graph.critical_path();
@@ -138,6 +139,18 @@ fn addresses(block: &ReplayBlock) -> BTreeSet<Address> {
     }
     addresses.insert(block.header.beneficiary);
     addresses
+}
+
+/// Contracts that transactions of the block call as tokens are called.
+fn tokens(block: &ReplayBlock, names: &Names) -> HashSet<Address> {
+    let is_token_call =
+        |selector| matches!(names.method(selector), Some("transfer" | "transferFrom" | "approve"));
+    block
+        .transactions
+        .iter()
+        .filter(|tx| tx.selector.is_some_and(is_token_call))
+        .filter_map(|tx| tx.to)
+        .collect()
 }
 
 /// Places by the order in which they are first mentioned.

@@ -7,7 +7,7 @@
 use super::names::Names;
 use alloy_primitives::{Address, B256, U256, b256, keccak256};
 use mundi_execution::{Location, MemoryState, StateSnapshot};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Mappings are looked for at slots 0 to this, exclusive.
 const MAPPING_SLOTS: u8 = 11;
@@ -37,13 +37,16 @@ pub(crate) struct Labels<'a> {
     /// Tells Uniswap v2 pairs by their code.
     state: &'a MemoryState,
     mappings: HashMap<U256, (Address, u8)>,
+    /// Contracts that are called as tokens are.
+    tokens: &'a HashSet<Address>,
 }
 
 impl<'a> Labels<'a> {
-    /// Tries `addresses` as keys of mappings.
+    /// Tries `addresses` as keys of mappings; `tokens` are contracts that are called as tokens are.
     pub(crate) fn new(
         names: &'a Names,
         state: &'a MemoryState,
+        tokens: &'a HashSet<Address>,
         addresses: impl IntoIterator<Item = Address>,
     ) -> Self {
         let mut mappings = HashMap::new();
@@ -59,7 +62,7 @@ impl<'a> Labels<'a> {
                 }
             }
         }
-        Self { names, state, mappings }
+        Self { names, state, mappings, tokens }
     }
 
     pub(crate) fn account(&self, address: &Address) -> String {
@@ -84,6 +87,10 @@ impl<'a> Labels<'a> {
             let holder = self.account(key);
             return match self.names.contract(address).and_then(|known| known.balances) {
                 Some(balances) if balances == *index => format!("token balance of {holder}"),
+                // Allowances lie a mapping deeper: what a token keeps by one address is a balance, as a rule.
+                _ if self.tokens.contains(address) => {
+                    format!("likely token balance of {holder} (mapping {index})")
+                }
                 _ => format!("mapping {index}, entry of {holder}"),
             };
         }
@@ -135,7 +142,8 @@ mod tests {
         let weth = address!("0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2");
         let router = address!("0x7a250d5630B4cF539739dF2C5dAcb4c659F2488D");
         let state = MemoryState::new();
-        let labels = Labels::new(&names, &state, [router]);
+        let tokens = HashSet::new();
+        let labels = Labels::new(&names, &state, &tokens, [router]);
         let mut preimage = [0; 64];
         preimage[12..32].copy_from_slice(router.as_slice());
         preimage[63] = 3;

@@ -118,7 +118,11 @@ const CONTRACTS: &[(&str, &str)] = &[
     ("0xEA674fdDe714fd979de3EdF0F56AA9716B898ec8", "Ethermine"),
     ("0x829BD824B016326A401d083B33D092293333A830", "F2Pool"),
     ("0x5A0b54D5dc17e0AadC383d2db43B0a0D3E029c4c", "Spark Pool"),
-    ("0x28C6c06298d514Db089934071355E5743bf21d60", "Binance hot wallet"),
+    ("0x28C6c06298d514Db089934071355E5743bf21d60", "Binance 14"),
+    ("0x3f5CE5FBFe3E9af3971dD833D26bA9b5C936f0bE", "Binance"),
+    ("0xD551234Ae421e3BCBA99A0Da6d736074f22192FF", "Binance 2"),
+    ("0x564286362092D8e7936f0549571a803B203aAceD", "Binance 3"),
+    ("0x0681d8Db095565FE8A346fA0277bFfdE9C0eDBBF", "Binance 4"),
 ];
 
 /// Signatures of frequent methods.

@@ -150,7 +150,7 @@
     const steps = path.transactions.length;
     const sentence = h("p", { class: "story" });
     if (!block.transactions) sentence.append("This block holds no transactions: only its rewards and system calls are executed.");
-    else if (steps <= 1) sentence.append("No transaction waits for another. The longest is ", b(percent(share)), " of all work, so no number of threads makes this block more than ", b(times(limit)), " faster.");
+    else if (steps <= 1) sentence.append(block.edges.length ? "No chain of transactions takes as long as " : "No transaction waits for another. The longest is ", b("transaction " + (path.transactions[0] || 0)), block.edges.length ? " alone: it is " : ": it is ", b(percent(share)), " of all work, so no number of threads makes this block more than ", b(times(limit)), " faster.");
     else {
       sentence.append("The longest chain is ", b(plural(steps, "transaction")), " and ", b(percent(share)), " of all work, so no number of threads makes this block more than ", b(times(limit)), " faster. ");
       if (hottest) sentence.append(hottest[1] + " of its " + plural(steps - 1, "step"), " pass through ", b(placeName(block, hottest[0])), ".");
@@ -159,7 +159,7 @@
       fact("sequential", ms(block.sequential_ns)), fact("parallel", ms(block.parallel_ns), block.mode), fact("speed-up", times(block.speed_up)),
       fact("ideal on " + data.thread_count, times(block.ideal_speed_up)), fact("critical path", ms(path.length_ns), "of " + ms(block.work_ns)),
       fact("executed again", count(block.re_executions)), fact("without the VM", count(block.plain_transfers), "transfers"),
-      h("div", {}, h("span", {}, "checked"), h("b", { class: block.differences.length ? "bad" : "ok", title: block.checked.join(", ") }, block.differences.length ? "differs" : block.checked.length + " header fields"))));
+      h("div", {}, h("span", {}, "checked"), h("b", { class: block.differences.length ? "bad" : "ok", title: block.checked.join(", ") }, block.differences.length ? "differs" : "equal", h("small", {}, " " + block.checked.length + " header fields")))));
   }
 
   const selectTx = tx => {
@@ -218,10 +218,10 @@
   // Dependency graph.
   function drawGraph(card, block, by) {
     const choose = ["steps", "time"].map(way => h("button", { type: "button", class: by === way ? "on" : "", on: { click: () => drawGraph(card, block, way) } }, "by " + way));
-    const aside = [block.isolated ? plural(block.isolated, "transaction") + " without any dependency not drawn" : "", block.left_out ? count(block.left_out) + " less critical ones left out" : ""].filter(Boolean).join("; ");
+    const aside = [block.isolated ? "Not drawn: " + plural(block.isolated, "transaction") + " without any dependency" : "", block.left_out ? (block.isolated ? "and " : "Not drawn: ") + count(block.left_out) + " less critical ones" : ""].filter(Boolean).join(" ");
     card.replaceChildren(h("div", { class: "row" }, h("h3", {}, "Who waits for whom"), h("span", { class: "push legend" },
         h("span", {}, h("i", { style: "background:var(--crit)" }), "critical path"), h("span", {}, h("i", { style: "background:var(--spec)" }), "other transactions"), choose)),
-      h("p", { class: "sub" }, block.nodes.length ? "A transaction stands right of those whose writes it reads. " + (aside ? "With " + aside + "." : "") : "No transaction reads what another one wrote."));
+      h("p", { class: "sub" }, block.nodes.length ? "A transaction stands right of those whose writes it reads. " + (aside ? aside + "." : "") : "No transaction reads what another one wrote."));
     if (!block.nodes.length) return;
     const timed = by === "time", width = card.clientWidth - 42, pad = 14, top = 16;
     const lanes = Math.max(...block.nodes.map(node => node[timed ? 4 : 5])) + 1;
@@ -284,8 +284,9 @@
     for (const threads of data.threads) plot.append(s("text", { x: x(threads), y: height - 10, "text-anchor": "middle" }, String(threads)));
     const line = points.map(([threads, value], at) => (at ? "L" : "M") + x(threads).toFixed(1) + " " + y(value).toFixed(1)).join("");
     plot.append(s("path", { d: line + "L" + x(last) + " " + y(0) + "L" + x(1) + " " + y(0) + "Z", fill: "var(--glow)" }), s("path", { d: line, fill: "none", stroke: "var(--spec)", "stroke-width": 2.4, "stroke-linejoin": "round" }));
-    for (const [threads, value] of points) plot.append(hover(s("circle", { cx: x(threads), cy: y(value), r: 4, fill: "var(--card)", stroke: "var(--spec)", "stroke-width": 2 }), () => [times(value), "ideal on " + plural(threads, "thread")]),
-      threads > 1 ? s("text", { x: x(threads), y: y(value) - 10, "text-anchor": threads === last ? "end" : "middle" }, times(value)) : "");
+    const tells = at => !at || at === points.length - 1 || points[at][1] > points[at - 1][1] * 1.02 && points[at][1] < points[points.length - 1][1] * .98;
+    for (const [at, [threads, value]] of points.entries()) plot.append(hover(s("circle", { cx: x(threads), cy: y(value), r: 4, fill: "var(--card)", stroke: "var(--spec)", "stroke-width": 2 }), () => [times(value), "ideal on " + plural(threads, "thread")]),
+      threads > 1 && tells(at) ? s("text", { x: x(threads), y: y(value) - 10, "text-anchor": threads === last ? "end" : "middle" }, times(value)) : "");
     if (block.parallel_ns && data.thread_count <= last) plot.append(hover(s("circle", { cx: x(data.thread_count), cy: y(block.speed_up), r: 5.5, fill: "var(--order)" }), () => [times(block.speed_up), "measured on " + plural(data.thread_count, "thread")]));
     card.append(plot, h("div", { class: "legend" }, h("span", {}, h("i", { style: "background:var(--spec)" }), "ideal"), h("span", {}, h("i", { style: "background:var(--order)" }), "measured")));
   }
