@@ -40,7 +40,7 @@ use cold::ColdState;
 use instructions::Instructions;
 use mundi_execution::{BlockOutput, Mode, NoSink, Options, StateSnapshot, execute};
 use rayon::ThreadPool;
-use resources::{CpuClock, PeakMemory};
+use resources::{CpuClock, OtherPrograms, PeakMemory};
 use std::{
     num::NonZeroUsize,
     sync::Arc,
@@ -187,6 +187,7 @@ pub fn measure(
     }
     let repeats = settings.least_time.as_secs_f64() / first.elapsed.as_secs_f64().max(1e-9);
     let rounds = settings.runs.get().max((repeats.ceil() as usize).min(MOST_ROUNDS));
+    let others = OtherPrograms::start();
     for round in 0..rounds {
         let count = contestants.len();
         for place in 0..count {
@@ -195,13 +196,23 @@ pub fn measure(
         }
     }
 
+    let other_load = others.cores();
+
     let traced = Options { trace: true, ..Options::new(NonZeroUsize::MIN) };
     let mut warm = Bench { cold_read: None, ..bench };
     let mut traces = Vec::new();
     for _ in 0..TRACES {
         traces.extend(warm.run(&traced)?.0.report.trace);
     }
-    Ok(Measurement::new(workload, settings, cold_read.zip(cold_reads), gas, &contestants, &traces))
+    let measured = Measured { gas, cold_reads: cold_read.zip(cold_reads), other_load };
+    Ok(Measurement::new(workload, settings, measured, &contestants, &traces))
+}
+
+/// What holds for all modes alike.
+struct Measured {
+    gas: u64,
+    cold_reads: Option<(Duration, u64)>,
+    other_load: Option<f64>,
 }
 
 /// A mode under test, and what it showed.

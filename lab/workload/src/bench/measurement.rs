@@ -1,6 +1,6 @@
 //! The figures of one workload.
 
-use super::{Contestant, Sample, Settings};
+use super::{Contestant, Measured, Sample, Settings};
 use crate::catalogue::Workload;
 use mundi_execution::{Mode, Trace};
 use serde::Serialize;
@@ -19,6 +19,9 @@ pub struct Measurement {
     pub gas: u64,
     /// Timed rounds.
     pub rounds: usize,
+    /// Cores that other programs kept busy during the timed rounds, where it can be known: more than a few
+    /// hundredths spoil the figures.
+    pub other_load: Option<f64>,
     /// Microseconds that the first read of a key was asked to sleep, and how many keys there are.
     pub cold_reads: Option<(u64, u64)>,
     /// Speed-up of a perfect scheduler on the threads used, from traced runs on one thread (median).
@@ -136,11 +139,11 @@ impl Measurement {
     pub(super) fn new(
         workload: &Workload,
         settings: &Settings,
-        cold_reads: Option<(Duration, u64)>,
-        gas: u64,
+        measured: Measured,
         contestants: &[Contestant],
         traces: &[Trace],
     ) -> Self {
+        let Measured { gas, cold_reads, other_load } = measured;
         let transactions = workload.block.transactions.len();
         let [oracle, others @ ..] = contestants else {
             unreachable!("sequential execution always takes part");
@@ -155,6 +158,7 @@ impl Measurement {
             transactions,
             gas,
             rounds: oracle.samples.len(),
+            other_load,
             cold_reads: cold_reads.map(|(latency, reads)| (latency.as_micros() as u64, reads)),
             ideal: trace.map(|_| Spread::of(ideals).median),
             critical_path: trace.map(|trace| trace.critical_path().steps.len()),

@@ -72,15 +72,12 @@ impl BenchReport {
         }
     }
 
-    /// The least share of a core that sequential execution got, if it was noticeably less than a whole one: then
-    /// something else ran on the machine. Short blocks and slow reads do not count.
-    pub(super) fn busy(&self) -> Option<f64> {
-        const WHOLE: f64 = 0.95;
-        const LONG_MILLISECONDS: f64 = 2.0;
-        let timings = self.generated.iter().chain(&self.given).map(|measurement| &measurement.sequential);
-        let long = timings.filter(|timing| timing.milliseconds.median > LONG_MILLISECONDS);
-        let shares = long.filter_map(|timing| Some(timing.cpu_milliseconds? / timing.milliseconds.median));
-        shares.min_by(f64::total_cmp).filter(|share| *share < WHOLE)
+    /// The most that other programs ran beside a measurement, in cores, if it was too much to be ignored.
+    pub(super) fn disturbance(&self) -> Option<f64> {
+        const NOTICEABLE: f64 = 0.05;
+        let measurements = self.generated.iter().chain(&self.cold).chain(&self.given);
+        let loads = measurements.filter_map(|measurement| measurement.other_load);
+        loads.max_by(f64::total_cmp).filter(|load| *load > NOTICEABLE)
     }
 
     pub(super) fn total(&mut self) {

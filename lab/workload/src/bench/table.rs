@@ -42,12 +42,11 @@ impl fmt::Display for BenchReport {
         if !self.generated.is_empty() {
             writeln!(f, "Resources\n{}\n", resources(&self.generated))?;
         }
-        if let Some(share) = self.busy() {
+        if let Some(cores) = self.disturbance() {
             writeln!(
                 f,
-                "The machine was busy: sequential execution got {:.0} % of a core at worst. Speed-ups are too low or too \
-                 high by as much.\n",
-                share * 100.0
+                "Other programs kept up to {cores:.1} of the {} cores busy meanwhile: measure again on an idle machine.\n",
+                self.cores
             )?;
         }
         for total in &self.totals {
