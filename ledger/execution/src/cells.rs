@@ -173,13 +173,13 @@ pub(crate) struct Cells<'a, 's> {
 }
 
 impl<'a, 's> Cells<'a, 's> {
-    /// No cells yet; `accounts` is a guess of how many there will be.
-    pub(crate) fn new(state: &'s dyn StateSnapshot, accounts: usize) -> Self {
+    /// No cells yet; `accounts` is a guess of how many there will be, `threads` how many will look for them.
+    pub(crate) fn new(state: &'s dyn StateSnapshot, accounts: usize, threads: usize) -> Self {
         Self {
             state,
             hasher: DefaultHashBuilder::default(),
-            accounts: Table::new(accounts),
-            slots: Table::new(accounts / 2),
+            accounts: Table::new(accounts, threads),
+            slots: Table::new(accounts / 2, threads),
         }
     }
 
@@ -253,19 +253,18 @@ struct Table<'a, C> {
     shards: Box<[Shard<'a, C>]>,
 }
 
-/// Locks per table. Workers' own caches keep hot keys away from them.
-const SHARDS: usize = 64;
-
 impl<'a, C> Table<'a, C> {
-    fn new(expected: usize) -> Self {
-        // Twice the even share, so that few shards grow; small blocks allocate nothing up front.
-        let capacity = if expected < SHARDS { 0 } else { expected / SHARDS * 2 };
-        Self { shards: (0..SHARDS).map(|_| Mutex::new(HashTable::with_capacity(capacity))).collect() }
+    fn new(expected: usize, threads: usize) -> Self {
+        // Workers' own caches keep hot keys away from the locks, so a few locks a thread are enough.
+        let shards = if threads == 1 { 1 } else { threads.next_power_of_two() * 8 };
+        // A bit more than the even share, so that few shards grow; small tables grow cheaply.
+        let capacity = if expected < 2048 { 0 } else { expected / shards * 5 / 4 };
+        Self { shards: (0..shards).map(|_| Mutex::new(HashTable::with_capacity(capacity))).collect() }
     }
 
-    /// The top bits choose the shard; the table inside uses the others.
+    /// Bits in the middle choose the shard; the table inside uses those at both ends.
     fn shard(&self, hash: u64) -> &Shard<'a, C> {
-        &self.shards[(hash >> 32) as usize % SHARDS]
+        &self.shards[(hash >> 32) as usize & (self.shards.len() - 1)]
     }
 
     fn find(&self, hash: u64, is: impl Fn(&C) -> bool) -> Option<&'a C> {

@@ -10,7 +10,7 @@ use crate::{
     access_list::AccessListBuilder,
     admission::Totals,
     block::{Block, Location, TxIndex},
-    cells::{AccountCell, AccountEffect, BalanceChange, adjust},
+    cells::{AccountCell, AccountEffect, BalanceChange, SlotCell, adjust},
     changes::{AccountChange, StateChanges},
     effects::Effects,
     error::{ExecutionError, Stage},
@@ -23,7 +23,10 @@ use crate::{
     view::{Source, View, World},
     worker::{Execution, Worker, step_of},
 };
-use alloy_primitives::{Address, B256, U256, map::B256Map};
+use alloy_primitives::{
+    B256, U256,
+    map::{B256Map, HashMap},
+};
 use revm::bytecode::Bytecode;
 use std::sync::{Mutex, PoisonError};
 
@@ -102,8 +105,12 @@ impl<'b, 'a> Committer<'b, 'a> {
         account.map(|read| Location::Account(read.cell.address))
     }
 
-    /// Executes the next transaction on committed state and commits it.
-    pub(crate) fn execute(&mut self, worker: &mut Worker<'b, 'a>) -> Result<(), ExecutionError> {
+    /// Executes the next transaction on committed state and commits it. `inspect` sees the effects in between.
+    pub(crate) fn execute(
+        &mut self,
+        worker: &mut Worker<'b, 'a>,
+        inspect: impl FnOnce(&Effects<'a>),
+    ) -> Result<(), ExecutionError> {
         let tx = self.next;
         let env = &self.block.transactions[tx.0 as usize].env;
         if let Err(reason) = self.totals.admit(self.block, env) {
@@ -115,6 +122,7 @@ impl<'b, 'a> Committer<'b, 'a> {
             Execution::Invalid(reason) => return self.skip(SkipReason::Invalid(reason)),
             Execution::Failed(error) => return Err(error),
         };
+        inspect(&effects);
         // Whoever reads these writes records its event after this one.
         self.note_event(|| Event::Committed { tx, speculative: false });
         effects.publish(self.world);
@@ -177,7 +185,10 @@ impl<'b, 'a> Committer<'b, 'a> {
 
     /// Makes published effects final.
     pub(crate) fn settle(&mut self, effects: &Effects<'a>, step: u32) {
-        let before = self.access_list.is_some().then(|| self.accounts_before(effects, step));
+        // Steps around the transactions share a number; then only what was before the first of them counts.
+        let before = self.access_list.is_some().then(|| {
+            effects.reads.accounts.iter().map(|read| self.account(read.cell, step)).collect::<Vec<_>>()
+        });
         for (cell, version) in &effects.accounts {
             match &version.effect {
                 AccountEffect::Set(_) => {
@@ -275,54 +286,29 @@ impl<'b, 'a> Committer<'b, 'a> {
         }
     }
 
-    fn accounts_before(&self, effects: &Effects<'a>, step: u32) -> Vec<(Address, Option<Account>)> {
-        // Steps around the transactions share a number, so a write of the same step may precede this one.
-        let version_of = |cell: &AccountCell<'a>| {
-            effects
-                .accounts
-                .iter()
-                .find(|(written, _)| std::ptr::eq(*written, cell))
-                .map(|(_, version)| *version)
-        };
-        let mut before = Vec::with_capacity(effects.reads.accounts.len() + 1);
-        for read in &effects.reads.accounts {
-            let cell = read.cell;
-            let account = match version_of(cell) {
-                Some(version) => {
-                    let (previous, _) = self.previous(cell, step, version);
-                    match self.reward {
-                        Some(reward) if cell.address == self.world.beneficiary => {
-                            adjust(previous, None, BalanceChange::Credit(reward), self.world.clears)
-                        }
-                        _ => previous,
-                    }
-                }
-                None => self.account(cell, step + 1),
-            };
-            before.push((cell.address, account));
-        }
-        before
-    }
-
-    fn note_accesses(&mut self, effects: &Effects<'a>, step: u32, before: &[(Address, Option<Account>)]) {
+    fn note_accesses(&mut self, effects: &Effects<'a>, step: u32, before: &[Option<Account>]) {
         let Some(mut list) = self.access_list.take() else { return };
         let index = u64::from(step);
-        for (read, (address, before)) in effects.reads.accounts.iter().zip(before) {
+        for (read, before) in effects.reads.accounts.iter().zip(before) {
             let after = self.account(read.cell, step + 1);
             let hash = after.map(|after| after.code_hash);
             let code = effects.code.iter().find(|(code_hash, _)| Some(*code_hash) == hash);
-            list.account(index, *address, *before, after, code.map(|(_, code)| code.original_bytes()));
+            list.account(
+                index,
+                read.cell.address,
+                *before,
+                after,
+                code.map(|(_, code)| code.original_bytes()),
+            );
         }
-        for read in &effects.reads.slots {
-            let written = effects.slots.iter().find(|(cell, _)| std::ptr::eq(*cell, read.cell));
-            let after = written.map_or(read.seen, |(_, version)| version.effect);
-            list.slot(index, read.cell.account.address, read.cell.slot, read.seen, after);
-        }
-        for (address, slot) in &effects.fresh_slots {
-            let written =
-                effects.slots.iter().find(|(cell, _)| cell.slot == *slot && cell.account.address == *address);
-            let after = written.map_or(U256::ZERO, |(_, version)| version.effect);
-            list.slot(index, *address, *slot, U256::ZERO, after);
+        let place = |cell: &SlotCell<'a>| (cell.account.address, cell.slot);
+        let written: HashMap<_, _> =
+            effects.slots.iter().map(|(cell, version)| (place(cell), version.effect)).collect();
+        let read = effects.reads.slots.iter().map(|read| (place(read.cell), read.seen));
+        let fresh = effects.fresh_slots.iter().map(|place| (*place, U256::ZERO));
+        for (place, before) in read.chain(fresh) {
+            let after = written.get(&place).copied().unwrap_or(before);
+            list.slot(index, place.0, place.1, before, after);
         }
         self.access_list = Some(list);
     }

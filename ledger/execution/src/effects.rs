@@ -6,10 +6,13 @@ use crate::{
     sequential::{from_info, is_gone},
     state::{Account, StateError},
     versions::Version,
-    view::{Reads, SlotRead, View, World},
+    view::{Reads, View, World},
 };
 use alloy_primitives::{Address, B256, U256};
-use revm::{bytecode::Bytecode, state::EvmState};
+use revm::{
+    bytecode::Bytecode,
+    state::{AccountId, EvmState},
+};
 use std::sync::OnceLock;
 
 /// The result of one execution: what it read, what it writes, what its receipt says.
@@ -85,27 +88,27 @@ impl<'a> Effects<'a> {
         view: &mut View<'_, 'a>,
     ) -> Result<(), StateError> {
         let beneficiary = view.world.beneficiary;
+        // Where the reads are of accounts that did not exist, or were replaced.
+        let mut places = None;
+        let mut known_slots = None;
         for (address, mut account) in state {
             if view.world.lists_accesses {
-                let read = |slot: &U256| {
-                    let known =
-                        |read: &SlotRead<'_>| read.cell.slot == *slot && read.cell.account.address == address;
-                    view.reads.slots.iter().any(known)
-                };
-                let fresh = account.storage.keys().filter(|slot| !read(slot));
-                self.fresh_slots.extend(fresh.map(|slot| (address, *slot)));
+                let known = known_slots.get_or_insert_with(|| view.reads.slot_places());
+                let fresh = account.storage.keys().map(|slot| (address, *slot));
+                self.fresh_slots.extend(fresh.filter(|place| !known.contains(place)));
             }
             if !account.is_touched() {
                 continue;
             }
-            let cell = view.account_cell(address)?;
-            let read = view
-                .reads
-                .accounts
-                .iter_mut()
-                .find(|read| std::ptr::eq(read.cell, cell))
-                .expect("revm reads an account before it touches it");
-            let seen = read.seen;
+            let at = match account.info.account_id.map(AccountId::get) {
+                Some(at) if view.reads.accounts[at].cell.address == address => at,
+                _ => *places
+                    .get_or_insert_with(|| view.reads.places())
+                    .get(&address)
+                    .expect("revm reads an account before it touches it"),
+            };
+            let read = &mut view.reads.accounts[at];
+            let (cell, seen) = (read.cell, read.seen);
             if is_gone(&account) {
                 if address == beneficiary && account.is_selfdestructed() {
                     self.beneficiary_destroyed = true;

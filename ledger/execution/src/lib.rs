@@ -74,6 +74,9 @@ pub fn execute(
     }
 }
 
+/// Up to this many transactions a block is over before a second thread has woken up.
+const TINY: usize = 4;
+
 /// The mode that what is known of the block calls for.
 fn auto(block: &Block, options: &Options) -> Mode {
     let declared = |tx: &Transaction| matches!(tx.hint, AccessHint::Declared(_));
@@ -83,6 +86,8 @@ fn auto(block: &Block, options: &Options) -> Mode {
         Mode::AccessList
     } else if !block.transactions.is_empty() && block.transactions.iter().all(declared) {
         Mode::Declared
+    } else if block.transactions.len() <= TINY && !options.record && !options.trace {
+        Mode::Sequential
     } else {
         Mode::Optimistic
     }

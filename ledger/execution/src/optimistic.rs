@@ -44,6 +44,7 @@ use revm::primitives::hardfork::SpecId;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Mutex, OnceLock, PoisonError, TryLockError},
+    thread::Thread,
     time::{Duration, Instant},
 };
 
@@ -67,7 +68,8 @@ pub(crate) fn execute(
     let seed_arena = Bump::new();
     let events = options.record.then(Mutex::default);
     let calls = SystemCalls::new(block);
-    let world = World::new(Cells::new(state, count * 2), clears, block.env.beneficiary, lists_accesses);
+    let world =
+        World::new(Cells::new(state, count * 2, threads), clears, block.env.beneficiary, lists_accesses);
     let (own, others) = arenas.split_first_mut().expect("at least one thread");
     let mut worker = Worker::new(0, block, &calls, &world, own);
     let mut committer = Committer::new(block, &world, options, sink, events.as_ref());
@@ -93,13 +95,19 @@ pub(crate) fn execute(
                 calls: &calls,
                 world: &world,
                 slots: (0..count).map(|_| TxSlot::default()).collect(),
-                scheduler: Scheduler::new(plain, threads, hints::predecessors(block, mode == Mode::Declared)),
+                scheduler: Scheduler::new(
+                    block,
+                    plain,
+                    threads,
+                    hints::predecessors(block, mode == Mode::Declared),
+                ),
                 seeds,
                 commit: Mutex::new(committer),
                 counts: Mutex::default(),
                 started,
                 spans: options.trace.then(Mutex::default),
                 events: events.as_ref(),
+                sleepers: Mutex::default(),
             };
             run.transactions(&mut worker, others, pool);
             run.finish()?
@@ -146,6 +154,9 @@ pub(crate) fn execute(
     })
 }
 
+/// How long a worker without work sleeps before it looks again.
+const NAP: Duration = Duration::from_micros(100);
+
 /// What workers share while the transactions run.
 struct Run<'b, 'a> {
     block: &'b Block,
@@ -160,6 +171,8 @@ struct Run<'b, 'a> {
     started: Instant,
     spans: Option<Mutex<Vec<Span>>>,
     events: Option<&'b Mutex<Vec<Event>>>,
+    /// Workers that may be asleep.
+    sleepers: Mutex<Vec<Thread>>,
 }
 
 /// What speculation leaves for the committer.
@@ -211,7 +224,7 @@ impl<'b, 'a> Run<'b, 'a> {
                 let at = Stage::Transaction(committer.next);
                 let message = panic_message(&*panic);
                 committer.error.get_or_insert(ExecutionError::Fault { at, message });
-                self.world.ended.store(true, Ordering::Release);
+                self.end();
             }
         }
     }
@@ -226,7 +239,7 @@ impl<'b, 'a> Run<'b, 'a> {
             if let Some(tx) = picked {
                 self.speculate(tx, worker, &mut counts);
             } else if !committed {
-                rest(&mut idle);
+                self.rest(&mut idle);
                 continue;
             }
             idle = 0;
@@ -250,7 +263,7 @@ impl<'b, 'a> Run<'b, 'a> {
             }
         }
         if committer.error.is_some() || committer.next.0 as usize == self.slots.len() {
-            self.world.ended.store(true, Ordering::Release);
+            self.end();
         }
         committer.next > first
     }
@@ -303,9 +316,8 @@ impl<'b, 'a> Run<'b, 'a> {
             worker.recycle(effects);
         }
         let start = self.now();
-        committer.execute(worker)?;
+        committer.execute(worker, |effects| self.learn(tx, conflict, effects))?;
         self.span(worker.number, tx, start, true);
-        self.scheduler.learn(self.block, tx, conflict, |_| false);
         counts.executions += 1;
         counts.in_order += 1;
         self.scheduler.done(tx);
@@ -356,6 +368,33 @@ impl<'b, 'a> Run<'b, 'a> {
         self.scheduler.done(tx);
     }
 
+    /// Ends the block, well or badly: whoever executes may stop, whoever rests wakes.
+    fn end(&self) {
+        self.world.ended.store(true, Ordering::SeqCst);
+        let sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+        sleepers.iter().for_each(Thread::unpark);
+    }
+
+    /// Waits a moment, the longer the more often in a row. A worker that finds nothing for long gives its core back.
+    fn rest(&self, idle: &mut u32) {
+        *idle += 1;
+        match *idle {
+            0..64 => std::hint::spin_loop(),
+            64..1024 => std::thread::yield_now(),
+            _ => {
+                let mut sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+                let own = std::thread::current();
+                if sleepers.iter().all(|sleeper| sleeper.id() != own.id()) {
+                    sleepers.push(own);
+                }
+                drop(sleepers);
+                if !self.world.ended.load(Ordering::SeqCst) {
+                    std::thread::park_timeout(NAP);
+                }
+            }
+        }
+    }
+
     /// Time since the start, if it is traced.
     fn now(&self) -> Option<Duration> {
         self.spans.as_ref().map(|_| self.started.elapsed())
@@ -366,15 +405,5 @@ impl<'b, 'a> Run<'b, 'a> {
             let span = Span { worker, tx, start, end: self.started.elapsed(), committed: false, in_order };
             spans.lock().unwrap_or_else(PoisonError::into_inner).push(span);
         }
-    }
-}
-
-/// Waits a moment, the longer the more often in a row.
-fn rest(idle: &mut u32) {
-    *idle += 1;
-    match *idle {
-        0..64 => std::hint::spin_loop(),
-        64..256 => std::thread::yield_now(),
-        _ => std::thread::sleep(Duration::from_micros(20)),
     }
 }

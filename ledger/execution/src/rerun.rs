@@ -124,12 +124,14 @@ fn commit<'b, 'a>(
         counts.speculated += 1;
         return committer.commit(worker, effects);
     }
+    let speculated = result.is_some();
     if let Some(effects) = result {
         effects.kill();
         worker.recycle(effects);
     }
     let transaction = &committer.block.transactions[tx.0 as usize];
-    if transfer::is_plain(committer.block, transaction)
+    if !speculated
+        && transfer::is_plain(committer.block, transaction)
         && let Ok(parties) = transfer::parties(transaction, worker.view())
         && committer.transfer(parties, worker.view())?
     {
@@ -138,5 +140,5 @@ fn commit<'b, 'a>(
     }
     counts.executions += 1;
     counts.in_order += 1;
-    committer.execute(worker)
+    committer.execute(worker, |_| ())
 }

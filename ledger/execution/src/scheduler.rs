@@ -2,8 +2,8 @@
 //!
 //! Workers take transactions in block order, within a window ahead of the commit. What is likely to read the
 //! writes of an earlier transaction waits for that one, so that it runs once and rightly. The likelihood is
-//! learned from the block itself: nothing is suspected before the first conflict; from then on, transactions to
-//! one address form a chain, and a chain whose members really depend on each other is followed in order.
+//! learned from the block itself: transactions to one address form a chain, and a chain whose members turn out
+//! to depend on each other is followed in order.
 //!
 //! # Invariant
 //!
@@ -95,13 +95,26 @@ struct Chains {
     sibling: Vec<u32>,
 }
 
-/// Above this, members of a chain wait for the one before.
+/// From this on, members of a chain wait for the one before.
 const HOT: u8 = 90;
+
+/// Up to this many transactions, every chain is suspected until it proves innocent: a small block has no time
+/// to learn from mistakes. In a large one a few mistakes cost less than looking at every transaction.
+const SMALL_BLOCK: usize = 4096;
 
 impl Scheduler {
     /// `plain` tells which transactions need no execution. `predecessors` holds for each transaction those that
     /// it waits for, if hints say so.
-    pub(crate) fn new(plain: Box<[bool]>, threads: usize, predecessors: Option<Vec<Vec<u32>>>) -> Self {
+    pub(crate) fn new(
+        block: &Block,
+        plain: Box<[bool]>,
+        threads: usize,
+        predecessors: Option<Vec<Vec<u32>>>,
+    ) -> Self {
+        let chains = OnceLock::new();
+        if plain.len() <= SMALL_BLOCK {
+            chains.get_or_init(|| Chains::new(block, &plain, HOT));
+        }
         Self {
             status: (0..plain.len()).map(|_| AtomicU8::new(Status::Ready as u8)).collect(),
             next: AtomicU32::new(0),
@@ -109,7 +122,7 @@ impl Scheduler {
             window: (threads * 64) as u32,
             plain,
             hinted: predecessors.map(Hinted::new),
-            chains: OnceLock::new(),
+            chains,
             waiting: Mutex::default(),
             has_ready: AtomicBool::new(false),
             has_waited: AtomicBool::new(false),
@@ -258,8 +271,7 @@ impl Scheduler {
         }
     }
 
-    /// Learns from a committed transaction whether it depended on the one before it in its chain, of which
-    /// `wrote_for` tells for a given transaction. The first conflict of the block starts the learning.
+    /// Learns from a committed transaction whether it depended on the one before it in its chain.
     pub(crate) fn learn(
         &self,
         block: &Block,
@@ -269,7 +281,7 @@ impl Scheduler {
     ) {
         let chains = match self.chains.get() {
             Some(chains) => chains,
-            None if conflict => self.chains.get_or_init(|| Chains::new(block)),
+            None if conflict => self.chains.get_or_init(|| Chains::new(block, &self.plain, 0)),
             None => return,
         };
         let at = tx.0 as usize;
@@ -289,13 +301,20 @@ impl Scheduler {
 }
 
 impl Chains {
-    fn new(block: &Block) -> Self {
+    fn new(block: &Block, plain: &[bool], heat: u8) -> Self {
         let count = block.transactions.len();
         let mut chains: HashMap<Address, (u32, u32)> = HashMap::default();
         let mut siblings: HashMap<(Address, Address), u32> = HashMap::default();
         let (mut previous, mut chain, mut sibling) =
             (Vec::with_capacity(count), Vec::with_capacity(count), Vec::with_capacity(count));
         for (index, tx) in block.transactions.iter().enumerate() {
+            if plain[index] {
+                // If it turns out to be a call, it is one without data, which rarely depends on others.
+                chain.push(0);
+                previous.push(NONE);
+                sibling.push(NONE);
+                continue;
+            }
             let index = index as u32;
             let to = match tx.env.kind {
                 TxKind::Call(to) => to,
@@ -307,7 +326,7 @@ impl Chains {
             previous.push(std::mem::replace(&mut entry.1, index));
             sibling.push(siblings.insert((tx.env.caller, to), index).unwrap_or(NONE));
         }
-        let heat = (0..chains.len()).map(|_| AtomicU8::new(0)).collect();
+        let heat = (0..chains.len().max(1)).map(|_| AtomicU8::new(heat)).collect();
         Self { previous, chain, heat, sibling }
     }
 }

@@ -72,8 +72,6 @@ pub(crate) fn is_plain(block: &Block, tx: &Transaction) -> bool {
         && to != env.caller
         // Precompiles sit at the bottom of the address space.
         && to[..18] != [0; 18]
-        && to != block.env.beneficiary
-        && env.caller != block.env.beneficiary
 }
 
 /// Finds the accounts of a plain transfer.
@@ -93,8 +91,8 @@ impl<'b, 'a> Committer<'b, 'a> {
         let tx = self.next;
         let step = step_of(tx);
         let env = &self.block.transactions[tx.0 as usize].env;
-        let (Some(sender), _) = parties.sender.read(step, self.world.clears) else { return Ok(false) };
-        let (recipient, _) = parties.recipient.read(step, self.world.clears);
+        let Some(sender) = self.account(parties.sender, step) else { return Ok(false) };
+        let recipient = self.account(parties.recipient, step);
         let price = env.effective_gas_price(u128::from(self.block.env.basefee));
         let Ok(needed) = env.max_balance_spending() else { return Ok(false) };
         if self.totals.admit(self.block, env).is_err()
@@ -118,6 +116,10 @@ impl<'b, 'a> Committer<'b, 'a> {
             list.account(u64::from(step), parties.recipient.address, recipient, Some(to), None);
         }
         for (cell, account) in versions {
+            if cell.address == self.world.beneficiary {
+                // Its balance was read with all rewards in it.
+                self.reward = None;
+            }
             cell.versions.insert(view.arena.alloc(Version::new(step, AccountEffect::Set(Some(account)))));
         }
         let reward = U256::from(priority_price(self.block, price)) * U256::from(TRANSFER_GAS);

@@ -12,10 +12,14 @@ use crate::{
 };
 use alloy_primitives::{
     Address, B256, U256,
-    map::{B256Map, HashMap},
+    map::{AddressMap, B256Map, HashMap, HashSet},
 };
 use bumpalo::Bump;
-use revm::{bytecode::Bytecode, context_interface::Database, state::AccountInfo};
+use revm::{
+    bytecode::Bytecode,
+    context_interface::Database,
+    state::{AccountId, AccountInfo},
+};
 use std::{
     ptr,
     sync::{PoisonError, RwLock},
@@ -144,6 +148,16 @@ impl Reads<'_> {
         accounts.chain(slots).collect()
     }
 
+    /// Where each account is among the reads.
+    pub(crate) fn places(&self) -> AddressMap<usize> {
+        self.accounts.iter().enumerate().map(|(at, read)| (read.cell.address, at)).collect()
+    }
+
+    /// The slots among the reads.
+    pub(crate) fn slot_places(&self) -> HashSet<(Address, U256)> {
+        self.slots.iter().map(|read| (read.cell.account.address, read.cell.slot)).collect()
+    }
+
     /// Whether anything read was written by `tx`.
     pub(crate) fn depends_on(&self, tx: crate::block::TxIndex) -> bool {
         let step = crate::worker::step_of(tx);
@@ -169,6 +183,15 @@ pub(crate) enum Source {
     Scripted(HashMap<Location, Seen>),
 }
 
+/// How a balance mattered.
+#[derive(Clone, Copy, Debug)]
+enum Look {
+    /// It was looked at.
+    Exact,
+    /// This much was spent from it at most, failed attempts included.
+    Spent(U256),
+}
+
 const ACCOUNT_CACHE: usize = 512;
 const SLOT_CACHE: usize = 1024;
 
@@ -177,10 +200,8 @@ pub(crate) struct View<'b, 'a> {
     pub(crate) world: &'b World<'a, 'b>,
     pub(crate) arena: &'a Bump,
     pub(crate) reads: Reads<'a>,
-    /// Accounts whose balance was looked at.
-    looks: Vec<Address>,
-    /// What accounts tried to spend, failed attempts included.
-    spending: Vec<(Address, U256)>,
+    /// Accounts whose balance mattered, and how.
+    looks: AddressMap<Look>,
     step: u32,
     source: Source,
     sender: Address,
@@ -197,8 +218,7 @@ impl<'b, 'a> View<'b, 'a> {
             world,
             arena,
             reads: Reads::default(),
-            looks: Vec::new(),
-            spending: Vec::new(),
+            looks: AddressMap::default(),
             step: 0,
             source: Source::Speculative,
             sender: Address::ZERO,
@@ -221,7 +241,6 @@ impl<'b, 'a> View<'b, 'a> {
     ) {
         self.reads.clear();
         self.looks.clear();
-        self.spending.clear();
         self.step = step;
         self.source = source;
         self.sender = sender;
@@ -231,35 +250,34 @@ impl<'b, 'a> View<'b, 'a> {
 
     /// Ends the transaction: moves what was looked at and spent over to the reads.
     pub(crate) fn finish_reads(&mut self, sender_needs: U256) {
-        let Self { reads, looks, spending, sender, .. } = self;
+        let Self { reads, looks, sender, .. } = self;
         for read in &mut reads.accounts {
-            let address = read.cell.address;
-            read.looked |= looks.contains(&address);
-            if address == *sender {
+            let is_sender = read.cell.address == *sender;
+            if is_sender {
                 read.at_least = sender_needs;
             }
-            let mut spent = spending.iter().filter(|(spender, _)| *spender == address).peekable();
-            if spent.peek().is_none() {
+            if looks.is_empty() {
                 continue;
             }
-            // Incoming transfers only help, so a balance that covers the sum passes every check.
-            let sum = spent.try_fold(U256::ZERO, |sum, (_, value)| sum.checked_add(*value));
             let balance = read.seen.map_or(U256::ZERO, |seen| seen.balance);
-            match sum {
-                Some(sum) if sum <= balance && address != *sender => read.at_least = sum,
-                _ => read.looked = true,
+            match looks.get(&read.cell.address) {
+                None => {}
+                // Incoming transfers only help, so a balance that covers the sum passes every check.
+                Some(Look::Spent(sum)) if *sum <= balance && !is_sender => read.at_least = *sum,
+                Some(_) => read.looked = true,
             }
         }
     }
 
     pub(crate) fn note_look(&mut self, address: Address) {
-        if !self.looks.contains(&address) {
-            self.looks.push(address);
-        }
+        self.looks.insert(address, Look::Exact);
     }
 
     pub(crate) fn note_spending(&mut self, spender: Address, value: U256) {
-        self.spending.push((spender, value));
+        let look = self.looks.entry(spender).or_insert(Look::Spent(U256::ZERO));
+        if let Look::Spent(sum) = look {
+            *look = sum.checked_add(value).map_or(Look::Exact, Look::Spent);
+        }
     }
 
     /// The cell of an account.
@@ -337,7 +355,10 @@ impl Database for View<'_, '_> {
     type Error = ReadError;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, ReadError> {
-        Ok(self.read_account(address)?.map(to_info))
+        let account = self.read_account(address)?;
+        // revm hands the place of the read back: with reads of slots, and with the changed account.
+        let account_id = AccountId::new(self.reads.accounts.len() - 1);
+        Ok(account.map(|account| AccountInfo { account_id, ..to_info(account) }))
     }
 
     fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, ReadError> {
@@ -350,8 +371,28 @@ impl Database for View<'_, '_> {
     }
 
     fn storage(&mut self, address: Address, slot: U256) -> Result<U256, ReadError> {
-        self.permit(Location::Slot(address, slot))?;
         let account = self.account_cell(address)?;
+        self.read_slot(account, slot)
+    }
+
+    fn storage_by_account_id(
+        &mut self,
+        _: Address,
+        account_id: AccountId,
+        slot: U256,
+    ) -> Result<U256, ReadError> {
+        self.read_slot(self.reads.accounts[account_id.get()].cell, slot)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, ReadError> {
+        Ok(self.world.cells.state().block_hash(number)?)
+    }
+}
+
+impl<'a> View<'_, 'a> {
+    fn read_slot(&mut self, account: &'a AccountCell<'a>, slot: U256) -> Result<U256, ReadError> {
+        let address = account.address;
+        self.permit(Location::Slot(address, slot))?;
         let cell = self.slot_cell(account, slot);
         let (seen, source) = cell.read(self.step);
         let mut seen = match seen {
@@ -366,9 +407,5 @@ impl Database for View<'_, '_> {
         }
         self.reads.slots.push(SlotRead { cell, seen, source });
         Ok(seen)
-    }
-
-    fn block_hash(&mut self, number: u64) -> Result<B256, ReadError> {
-        Ok(self.world.cells.state().block_hash(number)?)
     }
 }
