@@ -242,3 +242,7 @@ impl<'a> Chain<'a> {
         self.at = Some(hash);
     }
 }
+
+#[cfg(test)]
+#[path = "chain_tests.rs"]
+mod tests;

@@ -18,6 +18,9 @@ pub(crate) struct Engine<'a> {
     pub(crate) modes: &'a [Mode],
 }
 
+/// Turns the changes of each transaction, in order, into the state root after it.
+pub(crate) type Roots<'a> = dyn Fn(&[StateChanges]) -> Vec<B256> + 'a;
+
 /// What all modes agree on.
 pub(crate) type Verdict = Result<Executed, ExecutionError>;
 
@@ -31,15 +34,14 @@ pub(crate) struct Executed {
 }
 
 impl Engine<'_> {
-    /// Executes `block` on `state` in all modes. `roots` turns the changes of the transactions, in order, into the state
-    /// root after each, where that is wanted.
+    /// Executes `block` on `state` in all modes, with the state roots between its transactions if `roots` are wanted.
     ///
     /// An invalid block is a verdict; a fault of the engine and a disagreement between modes are not.
     pub(crate) fn run(
         &self,
         block: &Block,
         state: &dyn StateSnapshot,
-        roots: Option<&dyn Fn(&[StateChanges]) -> Vec<B256>>,
+        roots: Option<&Roots<'_>>,
     ) -> Result<Verdict, Reason> {
         let mut first: Option<(Mode, Verdict)> = None;
         for mode in self.modes {
@@ -66,7 +68,7 @@ impl Engine<'_> {
         mode: Mode,
         block: &Block,
         state: &dyn StateSnapshot,
-        roots: Option<&dyn Fn(&[StateChanges]) -> Vec<B256>>,
+        roots: Option<&Roots<'_>>,
     ) -> Verdict {
         let mut options = Options::new(self.threads).with_mode(mode);
         let mut streamed = Vec::new();
