@@ -49,7 +49,7 @@ fn state_tests_pass() {
 }
 
 #[test]
-#[ignore = "takes half an hour: billions of rounds of a hash function"]
+#[ignore = "takes ten minutes: billions of rounds of a hash function"]
 fn slow_state_tests_pass() {
     let Some(path) = fixture("state-tests.tar.gz") else { return };
     for slow in SLOW {
