@@ -13,6 +13,7 @@ mod commit;
 mod edge;
 mod effects;
 mod error;
+mod helpers;
 mod hints;
 mod memory;
 mod observe;

@@ -24,6 +24,7 @@ use crate::{
     edge::Edge,
     effects::Effects,
     error::{ExecutionError, Stage},
+    helpers::Helpers,
     hints,
     options::{Mode, Options},
     output::{BlockOutput, CommitSink},
@@ -34,7 +35,7 @@ use crate::{
     seeds::{self, Seeds},
     sequential::{guarded, panic_message},
     state::StateSnapshot,
-    sync::Ordering,
+    sync::{AtomicU32, Ordering},
     transfer::{self, Parties},
     view::{Source, World},
     worker::{Execution, Worker},
@@ -43,8 +44,7 @@ use bumpalo::Bump;
 use revm::primitives::hardfork::SpecId;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Mutex, OnceLock, PoisonError, TryLockError},
-    thread::Thread,
+    sync::{Mutex, OnceLock, PoisonError, TryLockError, atomic::AtomicU16},
     time::{Duration, Instant},
 };
 
@@ -64,7 +64,8 @@ pub(crate) fn execute(
     let count = block.transactions.len();
     let clears = block.rules.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
 
-    let mut arenas: Vec<Bump> = (0..threads).map(|_| Bump::new()).collect();
+    let helpers = (threads - 1) * CALLS_PER_HELPER;
+    let mut arenas: Vec<Bump> = (0..=helpers).map(|_| Bump::new()).collect();
     let seed_arena = Bump::new();
     let events = options.record.then(Mutex::default);
     let calls = SystemCalls::new(block);
@@ -107,7 +108,7 @@ pub(crate) fn execute(
                 started,
                 spans: options.trace.then(Mutex::default),
                 events: events.as_ref(),
-                sleepers: Mutex::default(),
+                helping: AtomicU32::new(0),
             };
             run.transactions(&mut worker, others, pool);
             run.finish()?
@@ -154,8 +155,37 @@ pub(crate) fn execute(
     })
 }
 
-/// How long a worker without work sleeps before it looks again.
-const NAP: Duration = Duration::from_micros(100);
+/// Gas limits, summed up, of a block that is surely long enough to call helpers at once.
+const HEAVY_GAS: u64 = 3_000_000;
+/// How long a lighter block runs before helpers are called.
+const FIRST_CALL: Duration = Duration::from_micros(25);
+/// How long after a call the next one comes at the earliest.
+const NEXT_CALL: Duration = Duration::from_micros(200);
+/// How long after a look that promised nothing the next one comes.
+const NEXT_LOOK: Duration = Duration::from_micros(50);
+/// How often each helper may come in one block.
+const CALLS_PER_HELPER: usize = 4;
+
+/// The caller's means to get help.
+struct Calls<'h> {
+    helpers: &'h Helpers<'h>,
+    /// Calls that are left.
+    most: usize,
+    /// Helpers wanted at the same time.
+    at_a_time: usize,
+    not_before: Duration,
+}
+
+/// Waits a moment. `false` if that has happened often in a row.
+fn rest(idle: &mut u32) -> bool {
+    *idle += 1;
+    if *idle < 64 {
+        std::hint::spin_loop();
+    } else {
+        std::thread::yield_now();
+    }
+    *idle < 1024
+}
 
 /// What workers share while the transactions run.
 struct Run<'b, 'a> {
@@ -171,8 +201,8 @@ struct Run<'b, 'a> {
     started: Instant,
     spans: Option<Mutex<Vec<Span>>>,
     events: Option<&'b Mutex<Vec<Event>>>,
-    /// Workers that may be asleep.
-    sleepers: Mutex<Vec<Thread>>,
+    /// Helpers called and not gone yet.
+    helping: AtomicU32,
 }
 
 /// What speculation leaves for the committer.
@@ -198,24 +228,55 @@ impl<'b, 'a> Run<'b, 'a> {
 
     /// Runs all transactions to the end or to the first error.
     fn transactions(&self, own: &mut Worker<'b, 'a>, arenas: &'a mut [Bump], pool: &rayon::ThreadPool) {
-        let worth_helping = self.block.transactions.len() >= 2;
-        pool.in_place_scope(|scope| {
-            if worth_helping {
-                for (number, arena) in (1..).zip(arenas) {
-                    scope.spawn(move |_| {
-                        let arena: &'a Bump = arena;
-                        // Building a worker runs no foreign code; executing does, and catches its panics.
-                        let mut worker = Worker::new(number, self.block, self.calls, self.world, arena);
-                        self.work(&mut worker);
-                    });
-                }
+        let most = arenas.len();
+        let arenas: Mutex<Vec<&'a mut Bump>> = Mutex::new(arenas.iter_mut().collect());
+        let number = AtomicU16::new(1);
+        let help = || {
+            let taken = arenas.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            if let Some(arena) = taken {
+                let arena: &'a Bump = arena;
+                let number = number.fetch_add(1, Ordering::Relaxed);
+                self.work(&mut Worker::new(number, self.block, self.calls, self.world, arena), None);
             }
-            self.work(own);
-        });
+            self.helping.fetch_sub(1, Ordering::Relaxed);
+        };
+        let helpers = Helpers::new(pool, &help);
+        let heavy = self.scheduler.gas() >= HEAVY_GAS;
+        let mut calls = Calls {
+            helpers: &helpers,
+            most,
+            at_a_time: most / CALLS_PER_HELPER,
+            not_before: if heavy { Duration::ZERO } else { self.started.elapsed() + FIRST_CALL },
+        };
+        self.call(&mut calls);
+        self.work(own, Some(&mut calls));
     }
 
-    fn work(&self, worker: &mut Worker<'b, 'a>) {
-        let ended = catch_unwind(AssertUnwindSafe(|| self.rounds(worker)));
+    /// Calls helpers if there is something for them to do. Waking a thread costs the caller some microseconds, so
+    /// a light block is started alone, and a helper that found nothing is not called again at once.
+    fn call(&self, calls: &mut Calls<'_>) {
+        let helping = self.helping.load(Ordering::Relaxed) as usize;
+        if calls.most == 0 || helping >= calls.at_a_time {
+            return;
+        }
+        let now = self.started.elapsed();
+        if now < calls.not_before {
+            return;
+        }
+        if !self.scheduler.is_promising() {
+            calls.not_before = now + NEXT_LOOK;
+            return;
+        }
+        for _ in 0..(calls.at_a_time - helping).min(calls.most) {
+            calls.most -= 1;
+            self.helping.fetch_add(1, Ordering::Relaxed);
+            calls.helpers.call();
+        }
+        calls.not_before = now + NEXT_CALL;
+    }
+
+    fn work(&self, worker: &mut Worker<'b, 'a>, calls: Option<&mut Calls<'_>>) {
+        let ended = catch_unwind(AssertUnwindSafe(|| self.rounds(worker, calls)));
         match ended {
             Ok(counts) => *self.counts.lock().unwrap_or_else(PoisonError::into_inner) += counts,
             Err(panic) => {
@@ -224,22 +285,25 @@ impl<'b, 'a> Run<'b, 'a> {
                 let at = Stage::Transaction(committer.next);
                 let message = panic_message(&*panic);
                 committer.error.get_or_insert(ExecutionError::Fault { at, message });
-                self.end();
+                self.world.ended.store(true, Ordering::Release);
             }
         }
     }
 
-    /// Commits and speculates until the block ends.
-    fn rounds(&self, worker: &mut Worker<'b, 'a>) -> Counts {
+    /// Commits and speculates until the block ends, or until a helper finds nothing to do for long. The caller's own
+    /// worker is the one with `calls`.
+    fn rounds(&self, worker: &mut Worker<'b, 'a>, mut calls: Option<&mut Calls<'_>>) -> Counts {
         let mut counts = Counts::default();
         let mut idle = 0;
         while !self.world.ended.load(Ordering::Acquire) {
-            let committed = self.try_commit(worker, &mut counts);
+            let committed = self.try_commit(worker, &mut calls, &mut counts);
             let picked = self.scheduler.pick(|tx| self.prepare(tx, worker));
             if let Some(tx) = picked {
                 self.speculate(tx, worker, &mut counts);
             } else if !committed {
-                self.rest(&mut idle);
+                if !rest(&mut idle) && calls.is_none() {
+                    break;
+                }
                 continue;
             }
             idle = 0;
@@ -248,7 +312,12 @@ impl<'b, 'a> Run<'b, 'a> {
     }
 
     /// Commits what can be committed, if nobody else does. Whether anything was.
-    fn try_commit(&self, worker: &mut Worker<'b, 'a>, counts: &mut Counts) -> bool {
+    fn try_commit(
+        &self,
+        worker: &mut Worker<'b, 'a>,
+        calls: &mut Option<&mut Calls<'_>>,
+        counts: &mut Counts,
+    ) -> bool {
         let mut committer = match self.commit.try_lock() {
             Ok(committer) => committer,
             Err(TryLockError::WouldBlock) => return false,
@@ -257,13 +326,18 @@ impl<'b, 'a> Run<'b, 'a> {
         let first = committer.next;
         while committer.error.is_none() && (committer.next.0 as usize) < self.slots.len() {
             match self.commit_next(&mut committer, worker, counts) {
-                Ok(true) => self.scheduler.advance(committer.next),
+                Ok(true) => {
+                    self.scheduler.advance(committer.next);
+                    if let Some(calls) = calls {
+                        self.call(calls);
+                    }
+                }
                 Ok(false) => break,
                 Err(error) => committer.error = Some(error),
             }
         }
         if committer.error.is_some() || committer.next.0 as usize == self.slots.len() {
-            self.end();
+            self.world.ended.store(true, Ordering::Release);
         }
         committer.next > first
     }
@@ -366,33 +440,6 @@ impl<'b, 'a> Run<'b, 'a> {
             *self.slots[tx.0 as usize].effects.lock().unwrap_or_else(PoisonError::into_inner) = Some(effects);
         }
         self.scheduler.done(tx);
-    }
-
-    /// Ends the block, well or badly: whoever executes may stop, whoever rests wakes.
-    fn end(&self) {
-        self.world.ended.store(true, Ordering::SeqCst);
-        let sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
-        sleepers.iter().for_each(Thread::unpark);
-    }
-
-    /// Waits a moment, the longer the more often in a row. A worker that finds nothing for long gives its core back.
-    fn rest(&self, idle: &mut u32) {
-        *idle += 1;
-        match *idle {
-            0..64 => std::hint::spin_loop(),
-            64..1024 => std::thread::yield_now(),
-            _ => {
-                let mut sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
-                let own = std::thread::current();
-                if sleepers.iter().all(|sleeper| sleeper.id() != own.id()) {
-                    sleepers.push(own);
-                }
-                drop(sleepers);
-                if !self.world.ended.load(Ordering::SeqCst) {
-                    std::thread::park_timeout(NAP);
-                }
-            }
-        }
     }
 
     /// Time since the start, if it is traced.

@@ -45,6 +45,7 @@ pub(crate) struct Scheduler {
     frontier: AtomicU32,
     window: u32,
     plain: Box<[bool]>,
+    gas: u64,
     hinted: Option<Hinted>,
     chains: OnceLock<Chains>,
     waiting: Mutex<Waiting>,
@@ -112,6 +113,8 @@ impl Scheduler {
         predecessors: Option<Vec<Vec<u32>>>,
     ) -> Self {
         let chains = OnceLock::new();
+        let limits = block.transactions.iter().zip(&plain).filter(|(_, plain)| !**plain);
+        let gas = limits.fold(0, |sum: u64, (tx, _)| sum.saturating_add(tx.env.gas_limit));
         if plain.len() <= SMALL_BLOCK {
             chains.get_or_init(|| Chains::new(block, &plain, HOT));
         }
@@ -120,6 +123,7 @@ impl Scheduler {
             next: AtomicU32::new(0),
             frontier: AtomicU32::new(0),
             window: (threads * 64) as u32,
+            gas,
             plain,
             hinted: predecessors.map(Hinted::new),
             chains,
@@ -132,6 +136,26 @@ impl Scheduler {
     /// Whether the transaction is a plain transfer as far as can be told without state.
     pub(crate) fn is_plain(&self, tx: TxIndex) -> bool {
         self.plain[tx.0 as usize]
+    }
+
+    /// Gas limits of all transactions that need execution.
+    pub(crate) fn gas(&self) -> u64 {
+        self.gas
+    }
+
+    /// Whether the next transactions hold enough for another worker.
+    pub(crate) fn is_promising(&self) -> bool {
+        const LOOK_AHEAD: u32 = 32;
+        const ENOUGH: usize = 16;
+        let next = self.next.load(Ordering::Relaxed).max(self.frontier.load(Ordering::Relaxed) + 1);
+        let end = next.saturating_add(LOOK_AHEAD).min(self.status.len() as u32);
+        let worth = |tx: TxIndex| match () {
+            () if self.is_plain(tx) => 1,
+            () if self.suspect(tx).is_none() => ENOUGH / 2,
+            () => 0,
+        };
+        self.has_ready.load(Ordering::Relaxed)
+            || (next..end).map(|tx| worth(TxIndex(tx))).sum::<usize>() >= ENOUGH
     }
 
     pub(crate) fn status(&self, tx: TxIndex) -> Status {
