@@ -6,7 +6,10 @@
 
 use super::rpc::{Call, Client, RpcError};
 use crate::format::{PreAccount, Quantity};
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_primitives::{
+    Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256,
+    map::{AddressMap, B256Map},
+};
 use mundi_execution::{Account, StateError, StateSnapshot};
 use revm::bytecode::Bytecode;
 use serde::de::DeserializeOwned;
@@ -34,6 +37,27 @@ pub(crate) struct Known {
     pub(crate) block_hashes: BTreeMap<u64, B256>,
     /// What the node would not say; taken as empty, for the check that follows to judge.
     pub(crate) warnings: Vec<String>,
+    /// Code by hash, and the hash of each account's, so that nothing is hashed twice.
+    code: B256Map<Bytecode>,
+    code_hashes: AddressMap<B256>,
+}
+
+impl Known {
+    fn code_hash(&mut self, address: &Address) -> B256 {
+        if let Some(hash) = self.code_hashes.get(address) {
+            return *hash;
+        }
+        let code = self.accounts.get(address).and_then(|account| account.code.clone());
+        let hash = code.as_ref().map_or(KECCAK256_EMPTY, keccak256);
+        self.code_hashes.insert(*address, hash);
+        if let Some(code) = code {
+            self.code.entry(hash).or_insert_with(|| {
+                // Code in a state need not be well formed: it is data until it runs.
+                Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code))
+            });
+        }
+        hash
+    }
 }
 
 impl<'a> CompletingState<'a> {
@@ -149,8 +173,8 @@ impl StateSnapshot for CompletingState<'_> {
             }
             known.accounts.insert(*address, account);
         }
+        let code_hash = known.code_hash(address);
         let account = &known.accounts[address];
-        let code_hash = account.code.as_ref().map_or(alloy_primitives::KECCAK256_EMPTY, keccak256);
         Ok(Some(Account { nonce: account.nonce, balance: account.balance.0, code_hash }))
     }
 
@@ -175,10 +199,7 @@ impl StateSnapshot for CompletingState<'_> {
 
     fn code(&self, code_hash: &B256) -> Result<Bytecode, StateError> {
         let known = self.known();
-        let code =
-            known.accounts.values().filter_map(|a| a.code.as_ref()).find(|c| keccak256(c) == *code_hash);
-        let code = code.ok_or_else(|| StateError(format!("no code with hash {code_hash}")))?;
-        Ok(Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code.clone())))
+        known.code.get(code_hash).cloned().ok_or_else(|| StateError(format!("no code with hash {code_hash}")))
     }
 
     fn block_hash(&self, number: u64) -> Result<B256, StateError> {

@@ -24,6 +24,9 @@ const MAX_STEPS: usize = 400;
 /// Executions in the timeline.
 const MAX_SPANS: usize = 20_000;
 
+/// Words of call data that are looked at for addresses.
+const MAX_WORDS: usize = 50_000;
+
 /// What the page shows of one block.
 #[derive(Clone, Debug, Serialize)]
 pub struct PageBlock {
@@ -138,7 +141,20 @@ fn addresses(block: &ReplayBlock) -> BTreeSet<Address> {
         addresses.extend(tx.to);
     }
     addresses.insert(block.header.beneficiary);
+    let words = block
+        .block
+        .transactions
+        .iter()
+        .flat_map(|tx| tx.env.data.get(4..).unwrap_or_default().chunks_exact(32));
+    addresses.extend(words.take(MAX_WORDS).filter_map(argument));
     addresses
+}
+
+/// The address in a word of call data, if it is one: twelve zero bytes, and then no small number.
+fn argument(word: &[u8]) -> Option<Address> {
+    let (zeros, address) = word.split_at_checked(12)?;
+    let is_address = zeros.iter().all(|byte| *byte == 0) && address[..8].iter().any(|byte| *byte != 0);
+    is_address.then(|| Address::from_slice(address))
 }
 
 /// Contracts that transactions of the block call as tokens are called.

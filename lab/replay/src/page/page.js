@@ -86,6 +86,7 @@
   function drawBars(width) {
     const height = 300, left = 34, bottom = 62, top = 8;
     const sorted = blocks.map((block, index) => [block, index]);
+    if (order === "number") sorted.sort((a, b) => a[0].number - b[0].number);
     if (order === "speed-up") sorted.sort((a, b) => b[0].speed_up - a[0].speed_up);
     if (order === "gas") sorted.sort((a, b) => b[0].gas - a[0].gas);
     const most = Math.max(1.2, ...blocks.map(b => Math.max(b.speed_up, b.ideal_speed_up))) * 1.04;
@@ -153,7 +154,7 @@
     else if (steps <= 1) sentence.append(block.edges.length ? "No chain of transactions takes as long as " : "No transaction waits for another. The longest is ", b("transaction " + (path.transactions[0] || 0)), block.edges.length ? " alone: it is " : ": it is ", b(percent(share)), " of all work, so no number of threads makes this block more than ", b(times(limit)), " faster.");
     else {
       sentence.append("The longest chain is ", b(plural(steps, "transaction")), " and ", b(percent(share)), " of all work, so no number of threads makes this block more than ", b(times(limit)), " faster. ");
-      if (hottest) sentence.append(hottest[1] + " of its " + plural(steps - 1, "step"), " pass through ", b(placeName(block, hottest[0])), ".");
+      if (hottest) sentence.append(steps === 2 ? "It passes" : hottest[1] + " of its " + count(steps - 1) + " steps " + (hottest[1] === 1 ? "passes" : "pass"), " through ", b(placeName(block, hottest[0])), ".");
     }
     return h("div", { class: "card" }, sentence, h("div", { class: "facts" },
       fact("sequential", ms(block.sequential_ns)), fact("parallel", ms(block.parallel_ns), block.mode), fact("speed-up", times(block.speed_up)),
@@ -167,17 +168,21 @@
     for (const node of document.querySelectorAll('[data-tx="' + tx + '"]')) node.classList.add("sel");
   };
 
+  // A drag may end outside of the plot that it began in.
+  let release = null;
+  addEventListener("pointerup", event => { if (release) release(event); release = null; });
+
   // Workers over time.
   function drawTimeline(card, block, from, to) {
-    const legend = [["k0", "--spec", "speculative, committed"], ["k1", "--order", "in order, committed"], ["k2", "--lost", "thrown away"]]
-      .map(([, color, text]) => h("span", {}, h("i", { style: "background:var(" + color + ")" }), text));
+    const legend = [["--spec", "speculative, committed"], ["--order", "in order, committed"], ["--lost", "thrown away"], ["--crit", "critical path"]]
+      .map(([color, text]) => h("span", {}, h("i", { style: "background:var(" + color + ")" }), text));
     const end = Math.max(1, ...block.spans.map(span => span[3]));
     from = Math.max(0, from); to = Math.min(end, to);
     const zoomed = from > 0 || to < end;
     card.replaceChildren(h("div", { class: "row" }, h("h3", {}, "Workers"), h("span", { class: "push legend" }, legend, zoomed ? h("button", { type: "button", on: { click: () => drawTimeline(card, block, 0, Infinity) } }, "whole block") : null)),
       h("p", { class: "sub" }, block.spans.length ? "One execution of the block as it happened. Drag to look closer; choose a transaction to find it in the graph." : "No execution was traced."));
     if (!block.spans.length) return;
-    const width = card.clientWidth - 42, left = 66, row = 38, workers = Math.max(...block.spans.map(span => span[0])) + 1;
+    const width = card.clientWidth - 42, left = 66, row = 38, workers = Math.max(block.threads, 1 + Math.max(...block.spans.map(span => span[0])));
     const height = workers * row + 26, x = at => left + (width - left) * (at - from) / Math.max(1, to - from);
     const plot = s("svg", { class: "plot", viewBox: "0 0 " + width + " " + height, height });
     const unit = niceStep(to - from, 8);
@@ -188,30 +193,31 @@
       plot.append(s("text", { x: 0, y: worker * row + 17, class: "strong" }, worker ? "helper " + worker : "caller"), s("text", { x: 0, y: worker * row + 30 }, percent(busy) + " busy"),
         s("rect", { x: left, y: worker * row + 4, width: width - left, height: row - 10, rx: 6, fill: "var(--soft)" }));
     }
-    const body = s("g", { class: "span" });
+    const body = s("g", { class: "span" }), critical = new Set(block.critical_path.transactions);
     for (const [worker, tx, start, stop, kind] of block.spans) {
       if (stop < from || start > to) continue;
       const x1 = Math.max(left, x(start)), wide = Math.max(.7, Math.min(width, x(stop)) - x1);
       const rect = s("rect", { class: "k" + kind, x: x1, y: worker * row + 4, width: wide, height: row - 10, rx: Math.min(3, wide / 2), "data-tx": tx, on: { click: () => selectTx(tx) } });
       hover(rect, () => [...txLines(block, tx), ["committed from speculation", "executed in order on committed state", "thrown away: what it read had changed"][kind] + ", " + ms(stop - start)]);
       body.append(rect);
+      if (critical.has(tx) && kind !== 2) body.append(s("rect", { class: "mark-crit", x: x1, y: worker * row + row - 5, width: Math.max(1.5, wide), height: 3, rx: 1.5 }));
       if (wide > 26) body.append(s("text", { x: x1 + wide / 2, y: worker * row + 22, "text-anchor": "middle" }, String(tx)));
     }
     plot.append(body);
     let anchor = null, brush = null;
     const at = event => Math.max(left, Math.min(width, (event.clientX - plot.getBoundingClientRect().left) * width / plot.getBoundingClientRect().width));
     const time = px => from + (px - left) / (width - left) * (to - from);
-    plot.addEventListener("pointerdown", event => { anchor = at(event); });
+    plot.addEventListener("pointerdown", event => { anchor = at(event); release = released; });
     plot.addEventListener("pointermove", event => {
       if (anchor === null || Math.abs(at(event) - anchor) < 5) return;
       if (!brush) { brush = s("rect", { class: "brush", y: 0, height: height - 20 }); plot.append(brush); }
       brush.setAttribute("x", Math.min(anchor, at(event))); brush.setAttribute("width", Math.abs(at(event) - anchor));
     });
-    addEventListener("pointerup", event => {
+    const released = event => {
       const [a, b] = [anchor, brush && at(event)];
       anchor = null;
       if (brush) { brush.remove(); brush = null; drawTimeline(card, block, time(Math.min(a, b)), time(Math.max(a, b))); }
-    });
+    };
     card.append(plot);
   }
 
