@@ -242,6 +242,7 @@ fn empty_block(gas_limit: u64) -> Block {
             slot_num: 0,
         },
         rules: Rules {
+            eip1283: false,
             spec: SpecId::PRAGUE,
             chain_id: 1,
             blobs: Some(BLOBS),

@@ -213,6 +213,7 @@ impl ChainSpec {
         });
         Rules {
             spec: spec_id(fork),
+            eip1283: fork == EthereumHardfork::Constantinople,
             chain_id: self.chain_id,
             blobs,
             block_reward: block_reward(fork),
@@ -237,8 +238,8 @@ fn is_met(condition: &ForkCondition, point: ForkPoint) -> bool {
     }
 }
 
-/// revm's name for the rules of a fork. revm has no Constantinople without Petersburg's removal of EIP-1283,
-/// because no public chain ever ran it: Constantinople gets Petersburg's rules.
+/// revm's name for the rules of a fork. revm has no Constantinople, because no public chain ever ran it: it is
+/// Petersburg with [`Rules::eip1283`].
 fn spec_id(fork: EthereumHardfork) -> SpecId {
     use EthereumHardfork as Fork;
     match fork {

@@ -25,6 +25,9 @@ impl std::fmt::Display for TxIndex {
 pub struct Rules {
     /// The fork, in revm's enumeration.
     pub spec: SpecId,
+    /// Whether `SSTORE` is metered by EIP-1283: Constantinople as first specified, which no public chain ran.
+    /// Goes with [`SpecId::PETERSBURG`].
+    pub eip1283: bool,
     /// EIP-155 chain id.
     pub chain_id: u64,
     /// Blob parameters in force; `None` before Cancun.

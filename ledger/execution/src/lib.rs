@@ -12,6 +12,7 @@ mod collect;
 mod commit;
 mod edge;
 mod effects;
+mod eip1283;
 mod error;
 mod helpers;
 mod hints;

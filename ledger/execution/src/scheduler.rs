@@ -14,7 +14,10 @@ use crate::{
     block::{Block, TxIndex},
     sync::{AtomicBool, AtomicU8, AtomicU32, Ordering},
 };
-use alloy_primitives::{Address, TxKind, map::HashMap};
+use alloy_primitives::{
+    Address, FixedBytes, TxKind,
+    map::{AddressMap, HashMap},
+};
 use std::{
     cmp::Reverse,
     collections::BinaryHeap,
@@ -40,9 +43,9 @@ const NONE: u32 = u32::MAX;
 pub(crate) struct Scheduler {
     status: Box<[AtomicU8]>,
     /// The first transaction nobody has looked at.
-    next: AtomicU32,
+    next: Padded<AtomicU32>,
     /// The next transaction to be committed.
-    frontier: AtomicU32,
+    frontier: Padded<AtomicU32>,
     window: u32,
     plain: Box<[bool]>,
     gas: u64,
@@ -50,10 +53,14 @@ pub(crate) struct Scheduler {
     chains: OnceLock<Chains>,
     waiting: Mutex<Waiting>,
     /// Whether `waiting` holds anything that is ready.
-    has_ready: AtomicBool,
+    has_ready: Padded<AtomicBool>,
     /// Whether anybody ever waited.
     has_waited: AtomicBool,
 }
+
+/// Keeps what is written often out of the cache lines of what is read often.
+#[repr(align(128))]
+struct Padded<T>(T);
 
 #[derive(Default)]
 struct Waiting {
@@ -120,15 +127,15 @@ impl Scheduler {
         }
         Self {
             status: (0..plain.len()).map(|_| AtomicU8::new(Status::Ready as u8)).collect(),
-            next: AtomicU32::new(0),
-            frontier: AtomicU32::new(0),
+            next: Padded(AtomicU32::new(0)),
+            frontier: Padded(AtomicU32::new(0)),
             window: (threads * 64) as u32,
             gas,
             plain,
             hinted: predecessors.map(Hinted::new),
             chains,
             waiting: Mutex::default(),
-            has_ready: AtomicBool::new(false),
+            has_ready: Padded(AtomicBool::new(false)),
             has_waited: AtomicBool::new(false),
         }
     }
@@ -147,14 +154,14 @@ impl Scheduler {
     pub(crate) fn is_promising(&self) -> bool {
         const LOOK_AHEAD: u32 = 32;
         const ENOUGH: usize = 16;
-        let next = self.next.load(Ordering::Relaxed).max(self.frontier.load(Ordering::Relaxed) + 1);
+        let next = self.next.0.load(Ordering::Relaxed).max(self.frontier.0.load(Ordering::Relaxed) + 1);
         let end = next.saturating_add(LOOK_AHEAD).min(self.status.len() as u32);
         let worth = |tx: TxIndex| match () {
             () if self.is_plain(tx) => 1,
             () if self.suspect(tx).is_none() => ENOUGH / 2,
             () => 0,
         };
-        self.has_ready.load(Ordering::Relaxed)
+        self.has_ready.0.load(Ordering::Relaxed)
             || (next..end).map(|tx| worth(TxIndex(tx))).sum::<usize>() >= ENOUGH
     }
 
@@ -183,7 +190,7 @@ impl Scheduler {
 
     /// Transactions before `next` are committed.
     pub(crate) fn advance(&self, next: TxIndex) {
-        self.frontier.store(next.0, Ordering::Release);
+        self.frontier.0.store(next.0, Ordering::Release);
     }
 
     /// A transaction worth executing now, claimed for the caller. Plain transfers are handed to `prepare` on the
@@ -194,12 +201,16 @@ impl Scheduler {
             if let Some(tx) = self.pop_ready() {
                 return Some(tx);
             }
-            let frontier = self.frontier.load(Ordering::Acquire);
-            let next = self.next.load(Ordering::Relaxed);
+            let frontier = self.frontier.0.load(Ordering::Acquire);
+            let next = self.next.0.load(Ordering::Relaxed);
             if next as usize >= self.status.len() || next >= frontier.saturating_add(self.window) {
                 return None;
             }
-            if self.next.compare_exchange_weak(next, next + 1, Ordering::Relaxed, Ordering::Relaxed).is_err()
+            if self
+                .next
+                .0
+                .compare_exchange_weak(next, next + 1, Ordering::Relaxed, Ordering::Relaxed)
+                .is_err()
             {
                 continue;
             }
@@ -207,7 +218,15 @@ impl Scheduler {
             if next < frontier {
                 continue;
             }
-            if self.is_plain(tx) && prepare(tx) {
+            if self.is_plain(tx) {
+                // While it is claimed, the committer prepares others instead of waiting for the same reads.
+                if !self.claim(tx) {
+                    continue;
+                }
+                if !prepare(tx) {
+                    return Some(tx);
+                }
+                self.status[next as usize].store(Status::Ready as u8, Ordering::Release);
                 prepared += 1;
                 // Look at the commit again now and then.
                 if prepared == 32 {
@@ -231,11 +250,11 @@ impl Scheduler {
     }
 
     fn pop_ready(&self) -> Option<TxIndex> {
-        if !self.has_ready.load(Ordering::Acquire) {
+        if !self.has_ready.0.load(Ordering::Acquire) {
             return None;
         }
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let frontier = self.frontier.load(Ordering::Acquire);
+        let frontier = self.frontier.0.load(Ordering::Acquire);
         let found = loop {
             match waiting.ready.pop() {
                 None => break None,
@@ -243,7 +262,7 @@ impl Scheduler {
                 Some(_) => {}
             }
         };
-        self.has_ready.store(!waiting.ready.is_empty(), Ordering::Release);
+        self.has_ready.0.store(!waiting.ready.is_empty(), Ordering::Release);
         found
     }
 
@@ -254,7 +273,7 @@ impl Scheduler {
         let hot = chains.heat[chains.chain[at] as usize].load(Ordering::Relaxed) >= HOT;
         let previous = if hot { chains.previous[at] } else { NONE };
         let sibling = chains.sibling[at];
-        let frontier = self.frontier.load(Ordering::Acquire);
+        let frontier = self.frontier.0.load(Ordering::Acquire);
         [previous, sibling]
             .into_iter()
             .filter(|&on| on != NONE && on >= frontier)
@@ -267,7 +286,7 @@ impl Scheduler {
     fn wait(&self, tx: TxIndex, on: TxIndex) -> bool {
         self.has_waited.store(true, Ordering::SeqCst);
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.status(on) == Status::Done || on.0 < self.frontier.load(Ordering::SeqCst) {
+        if self.status(on) == Status::Done || on.0 < self.frontier.0.load(Ordering::SeqCst) {
             return false;
         }
         waiting.on.entry(on.0).or_default().push(tx.0);
@@ -282,7 +301,7 @@ impl Scheduler {
             if !freed.is_empty() {
                 let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
                 waiting.ready.extend(freed.into_iter().map(Reverse));
-                self.has_ready.store(true, Ordering::Release);
+                self.has_ready.0.store(true, Ordering::Release);
             }
         }
         if !self.has_waited.load(Ordering::SeqCst) {
@@ -291,7 +310,7 @@ impl Scheduler {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(followers) = waiting.on.remove(&tx.0) {
             waiting.ready.extend(followers.into_iter().map(Reverse));
-            self.has_ready.store(true, Ordering::Release);
+            self.has_ready.0.store(true, Ordering::Release);
         }
     }
 
@@ -327,8 +346,11 @@ impl Scheduler {
 impl Chains {
     fn new(block: &Block, plain: &[bool], heat: u8) -> Self {
         let count = block.transactions.len();
-        let mut chains: HashMap<Address, (u32, u32)> = HashMap::default();
-        let mut siblings: HashMap<(Address, Address), u32> = HashMap::default();
+        let mut chains: AddressMap<(u32, u32)> = AddressMap::default();
+        chains.reserve(count / 2);
+        // Sender and target mixed: a mix-up costs time, not correctness.
+        let mut siblings: AddressMap<u32> = AddressMap::default();
+        siblings.reserve(count);
         let (mut previous, mut chain, mut sibling) =
             (Vec::with_capacity(count), Vec::with_capacity(count), Vec::with_capacity(count));
         for (index, tx) in block.transactions.iter().enumerate() {
@@ -348,7 +370,8 @@ impl Chains {
             let entry = chains.entry(to).or_insert((next, NONE));
             chain.push(entry.0);
             previous.push(std::mem::replace(&mut entry.1, index));
-            sibling.push(siblings.insert((tx.env.caller, to), index).unwrap_or(NONE));
+            let pair = Address::from(FixedBytes::from(tx.env.caller.0) ^ FixedBytes::from(to.0));
+            sibling.push(siblings.insert(pair, index).unwrap_or(NONE));
         }
         let heat = (0..chains.len().max(1)).map(|_| AtomicU8::new(heat)).collect();
         Self { previous, chain, heat, sibling }

@@ -183,6 +183,18 @@ pub(crate) enum Source {
     Scripted(HashMap<Location, Seen>),
 }
 
+/// The same code behind a reference count of its own.
+///
+/// revm counts references to code at every call, and checks every jump through the same cache line. Shared by two
+/// workers, that line costs them a sixth of their time on real blocks (decision 0001).
+fn unshared(code: Bytecode) -> Bytecode {
+    let Some(jump_table) = code.legacy_jump_table() else { return code };
+    let jump_table = jump_table.clone();
+    // SAFETY: bytes, length and jump table come from one analysed bytecode, which upholds what is asked for: padding
+    // at the end, and a table that fits the bytes.
+    unsafe { Bytecode::new_analyzed(code.bytecode().clone(), code.len(), jump_table) }
+}
+
 /// How a balance mattered.
 #[derive(Clone, Copy, Debug)]
 enum Look {
@@ -365,7 +377,7 @@ impl Database for View<'_, '_> {
         if let Some(code) = self.code_cache.get(&code_hash) {
             return Ok(code.clone());
         }
-        let code = self.world.code(&code_hash)?;
+        let code = unshared(self.world.code(&code_hash)?);
         self.code_cache.insert(code_hash, code.clone());
         Ok(code)
     }

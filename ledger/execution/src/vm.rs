@@ -2,11 +2,13 @@
 
 use crate::{
     block::{Block, Location, Rules},
+    eip1283,
     state::StateError,
 };
 use alloy_primitives::{Address, Bytes};
 use revm::{
     MainnetEvm,
+    bytecode::opcode,
     context::{CfgEnv, Context, Evm, FrameStack, Journal, TxEnv},
     context_interface::{
         Database, JournalTr,
@@ -14,6 +16,7 @@ use revm::{
     },
     database_interface::DBErrorMarker,
     handler::{EthPrecompiles, Handler, MainnetHandler, SystemCallTx, instructions::EthInstructions},
+    interpreter::Instruction,
     state::EvmState,
 };
 
@@ -51,6 +54,10 @@ pub(crate) fn machine<'b, DB: Database>(block: &Block, idle: &'b TxEnv, db: DB) 
     let spec = cfg.spec;
     let mut journaled_state = Journal::new(db);
     journaled_state.set_spec_id(spec);
+    let mut instruction = EthInstructions::new_mainnet_with_spec(spec);
+    if block.rules.eip1283 {
+        instruction.insert_instruction(opcode::SSTORE, Instruction::new(eip1283::sstore), 0);
+    }
     Evm {
         ctx: Context {
             block: block.env.clone(),
@@ -62,7 +69,7 @@ pub(crate) fn machine<'b, DB: Database>(block: &Block, idle: &'b TxEnv, db: DB) 
             error: Ok(()),
         },
         inspector: (),
-        instruction: EthInstructions::new_mainnet_with_spec(spec),
+        instruction,
         precompiles: EthPrecompiles::new(spec),
         frame_stack: FrameStack::new_prealloc(8),
     }
@@ -74,6 +81,9 @@ fn cfg_env(rules: &Rules) -> CfgEnv {
         // The block's own limit is enforced at commit; a transaction's limit defaults to it.
         cfg.set_max_blobs_per_tx(blobs.max_per_tx.unwrap_or(blobs.max));
         cfg.blob_base_fee_update_fraction = Some(blobs.update_fraction);
+    }
+    if rules.eip1283 {
+        cfg.gas_params.override_gas(eip1283::GAS);
     }
     cfg
 }

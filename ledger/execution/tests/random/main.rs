@@ -182,6 +182,7 @@ fn build(random: &RandomBlock) -> (Block, MemoryState) {
             slot_num: 0,
         },
         rules: Rules {
+            eip1283: false,
             spec,
             chain_id: 1,
             blobs: spec.is_enabled_in(SpecId::CANCUN).then_some(BlobRules {
