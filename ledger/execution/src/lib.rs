@@ -76,8 +76,15 @@ pub fn execute(
     }
 }
 
-/// Up to this many transactions a block is over before a second thread has woken up.
-const TINY: usize = 4;
+/// Whether the block is over before a second thread has woken up.
+fn is_light(block: &Block) -> bool {
+    const FEW: usize = 4;
+    const SOME: usize = 32;
+    const LITTLE_GAS: u64 = 1_500_000;
+    let limits = block.transactions.iter().map(|tx| tx.env.gas_limit);
+    let gas = limits.fold(0, u64::saturating_add);
+    block.transactions.len() <= FEW || (block.transactions.len() <= SOME && gas <= LITTLE_GAS)
+}
 
 /// The mode that what is known of the block calls for.
 fn auto(block: &Block, options: &Options) -> Mode {
@@ -88,7 +95,7 @@ fn auto(block: &Block, options: &Options) -> Mode {
         Mode::AccessList
     } else if !block.transactions.is_empty() && block.transactions.iter().all(declared) {
         Mode::Declared
-    } else if block.transactions.len() <= TINY && !options.record && !options.trace {
+    } else if is_light(block) && !options.record && !options.trace {
         Mode::Sequential
     } else {
         Mode::Optimistic

@@ -69,8 +69,10 @@ pub(crate) fn execute(
     let seed_arena = Bump::new();
     let events = options.record.then(Mutex::default);
     let calls = SystemCalls::new(block);
-    let world =
-        World::new(Cells::new(state, count * 2, threads), clears, block.env.beneficiary, lists_accesses);
+    let plain: Box<[bool]> = block.transactions.iter().map(|tx| transfer::is_plain(block, tx)).collect();
+    let executed = plain.iter().filter(|plain| !**plain).count();
+    let cells = Cells::new(state, count * 2, executed * 4, threads);
+    let world = World::new(cells, clears, block.env.beneficiary, lists_accesses);
     let (own, others) = arenas.split_first_mut().expect("at least one thread");
     let mut worker = Worker::new(0, block, &calls, &world, own);
     let mut committer = Committer::new(block, &world, options, sink, events.as_ref());
@@ -90,7 +92,6 @@ pub(crate) fn execute(
             (committer, counts, None)
         }
         None => {
-            let plain = block.transactions.iter().map(|tx| transfer::is_plain(block, tx)).collect();
             let run = Run {
                 block,
                 calls: &calls,

@@ -156,13 +156,17 @@ impl Scheduler {
         const ENOUGH: usize = 16;
         let next = self.next.0.load(Ordering::Relaxed).max(self.frontier.0.load(Ordering::Relaxed) + 1);
         let end = next.saturating_add(LOOK_AHEAD).min(self.status.len() as u32);
-        let worth = |tx: TxIndex| match () {
-            () if self.is_plain(tx) => 1,
-            () if self.suspect(tx).is_none() => ENOUGH / 2,
-            () => 0,
-        };
-        self.has_ready.0.load(Ordering::Relaxed)
-            || (next..end).map(|tx| worth(TxIndex(tx))).sum::<usize>() >= ENOUGH
+        let (mut plain, mut free, mut bound) = (0, 0, 0);
+        for tx in (next..end).map(TxIndex) {
+            match () {
+                () if self.is_plain(tx) => plain += 1,
+                () if self.suspect(tx).is_none() => free += 1,
+                () => bound += 1,
+            }
+        }
+        // Where nearly all wait for each other, a second worker gains less than it costs to wake it.
+        let worth_it = plain + free * (ENOUGH / 2) >= ENOUGH && free * 4 + plain >= bound;
+        self.has_ready.0.load(Ordering::Relaxed) || worth_it
     }
 
     pub(crate) fn status(&self, tx: TxIndex) -> Status {

@@ -196,13 +196,16 @@ fn unshared(code: Bytecode) -> Bytecode {
 }
 
 /// How a balance mattered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Look {
     /// It was looked at.
     Exact,
-    /// This much was spent from it at most, failed attempts included.
+    /// This much was spent from it, or the attempt was made.
     Spent(U256),
 }
+
+/// Up to this many looks a search of the reads is faster than a map of them.
+const FEW: usize = 16;
 
 const ACCOUNT_CACHE: usize = 512;
 const SLOT_CACHE: usize = 1024;
@@ -212,8 +215,8 @@ pub(crate) struct View<'b, 'a> {
     pub(crate) world: &'b World<'a, 'b>,
     pub(crate) arena: &'a Bump,
     pub(crate) reads: Reads<'a>,
-    /// Accounts whose balance mattered, and how.
-    looks: AddressMap<Look>,
+    /// Accounts whose balance mattered, and how. Every entry has cost gas.
+    looks: Vec<(Address, Look)>,
     step: u32,
     source: Source,
     sender: Address,
@@ -230,7 +233,7 @@ impl<'b, 'a> View<'b, 'a> {
             world,
             arena,
             reads: Reads::default(),
-            looks: AddressMap::default(),
+            looks: Vec::new(),
             step: 0,
             source: Source::Speculative,
             sender: Address::ZERO,
@@ -263,33 +266,41 @@ impl<'b, 'a> View<'b, 'a> {
     /// Ends the transaction: moves what was looked at and spent over to the reads.
     pub(crate) fn finish_reads(&mut self, sender_needs: U256) {
         let Self { reads, looks, sender, .. } = self;
-        for read in &mut reads.accounts {
-            let is_sender = read.cell.address == *sender;
-            if is_sender {
-                read.at_least = sender_needs;
-            }
-            if looks.is_empty() {
-                continue;
-            }
+        if let Some(read) = reads.accounts.iter_mut().find(|read| read.cell.address == *sender) {
+            read.at_least = sender_needs;
+        }
+        if looks.is_empty() {
+            return;
+        }
+        let places = (looks.len() > FEW).then(|| reads.places());
+        for (address, look) in looks.drain(..) {
+            let at = match &places {
+                Some(places) => places.get(&address).copied(),
+                None => reads.accounts.iter().position(|read| read.cell.address == address),
+            };
+            // An account that was never read is one whose load failed: the execution failed with it.
+            let Some(read) = at.map(|at| &mut reads.accounts[at]) else { continue };
             let balance = read.seen.map_or(U256::ZERO, |seen| seen.balance);
-            match looks.get(&read.cell.address) {
-                None => {}
-                // Incoming transfers only help, so a balance that covers the sum passes every check.
-                Some(Look::Spent(sum)) if *sum <= balance && !is_sender => read.at_least = *sum,
-                Some(_) => read.looked = true,
+            // Incoming transfers only help, so a balance that covers all spending passes every check.
+            let needed = match look {
+                Look::Exact => None,
+                Look::Spent(value) => read.at_least.checked_add(value).filter(|sum| *sum <= balance),
+            };
+            match needed {
+                Some(needed) => read.at_least = needed,
+                None => read.looked = true,
             }
         }
     }
 
     pub(crate) fn note_look(&mut self, address: Address) {
-        self.looks.insert(address, Look::Exact);
+        if self.looks.last() != Some(&(address, Look::Exact)) {
+            self.looks.push((address, Look::Exact));
+        }
     }
 
     pub(crate) fn note_spending(&mut self, spender: Address, value: U256) {
-        let look = self.looks.entry(spender).or_insert(Look::Spent(U256::ZERO));
-        if let Look::Spent(sum) = look {
-            *look = sum.checked_add(value).map_or(Look::Exact, Look::Spent);
-        }
+        self.looks.push((spender, Look::Spent(value)));
     }
 
     /// The cell of an account.
