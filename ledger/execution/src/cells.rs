@@ -6,6 +6,7 @@
 
 use crate::{
     state::{Account, StateError, StateSnapshot},
+    sync::AtomicU32,
     versions::{Version, Versions},
 };
 use alloy_primitives::{Address, U256, map::DefaultHashBuilder};
@@ -80,9 +81,21 @@ pub(crate) struct AccountCell<'a> {
     pub(crate) base: Option<Account>,
     pub(crate) versions: Versions<'a, AccountEffect>,
     pub(crate) wipes: Versions<'a, ()>,
+    /// Where its change is in the block's, while those are gathered: an index, [`NOWHERE`] or [`TAKEN`].
+    pub(crate) place: AtomicU32,
 }
 
+/// Not among the changes.
+pub(crate) const NOWHERE: u32 = u32::MAX;
+/// Being looked at.
+pub(crate) const TAKEN: u32 = u32::MAX - 1;
+
 impl<'a> AccountCell<'a> {
+    fn new(address: Address, base: Option<Account>) -> Self {
+        let place = AtomicU32::new(NOWHERE);
+        Self { address, base, versions: Versions::new(), wipes: Versions::new(), place }
+    }
+
     /// The account as step `step` finds it, and the newest step that changed it (0 if none; a change before
     /// the transactions counts as none).
     pub(crate) fn read(&self, step: u32, clears: bool) -> (Option<Account>, u32) {
@@ -195,9 +208,7 @@ impl<'a, 's> Cells<'a, 's> {
         arena: &'a bumpalo::Bump,
     ) -> &'a AccountCell<'a> {
         let hash = self.account_hash(address);
-        let new = || {
-            &*arena.alloc(AccountCell { address, base, versions: Versions::new(), wipes: Versions::new() })
-        };
+        let new = || &*arena.alloc(AccountCell::new(address, base));
         let hash_of = |cell: &&AccountCell<'a>| self.account_hash(cell.address);
         self.accounts.find_or_insert(hash, new, |cell| cell.address == address, hash_of)
     }
@@ -239,14 +250,6 @@ impl<'a, 's> Cells<'a, 's> {
     fn slot_hash(&self, account: &AccountCell<'a>, slot: U256) -> u64 {
         // There is one cell for an account, so its place identifies it.
         self.hasher.hash_one((ptr::from_ref(account).addr(), slot.as_limbs()))
-    }
-
-    pub(crate) fn account_shards(&self) -> &[Shard<'a, AccountCell<'a>>] {
-        &self.accounts.shards
-    }
-
-    pub(crate) fn slot_shards(&self) -> &[Shard<'a, SlotCell<'a>>] {
-        &self.slots.shards
     }
 }
 

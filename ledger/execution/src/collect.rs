@@ -1,38 +1,64 @@
-//! The net changes of a finished block, gathered from its cells.
+//! The net changes of a finished block, gathered from the cells it wrote.
 
 use crate::{
-    cells::{AccountCell, Cells, Shard, SlotCell},
+    cells::{AccountCell, NOWHERE, SlotCell, TAKEN},
     changes::{AccountChange, StateChanges},
+    sync::Ordering,
+    written::Written,
 };
-use alloy_primitives::{B256, U256, map::HashMap};
+use alloy_primitives::{B256, U256};
 use revm::bytecode::Bytecode;
-use std::{ptr, sync::PoisonError};
 
-/// Cells from which on gathering is shared by two threads; below, waking one costs more.
+/// Cells from which on gathering is shared among threads; below, waking one costs more.
 const PARALLEL_CELLS: usize = 8192;
 
 /// What differs between the state before the block and the one that step `end` would find.
 pub(crate) fn changes<'a>(
-    cells: &Cells<'a, '_>,
+    written: Vec<Written<'a>>,
     end: u32,
     clears: bool,
     code: Vec<(B256, Bytecode)>,
     pool: &rayon::ThreadPool,
     threads: usize,
 ) -> StateChanges {
-    let accounts = || changed_accounts(cells.account_shards(), end, clears);
-    let slots = || changed_slots(cells.slot_shards(), end);
-    let cells = count(cells.account_shards()) + count(cells.slot_shards());
-    let (accounts, slots) = if threads > 1 && cells >= PARALLEL_CELLS {
-        pool.join(accounts, slots)
-    } else {
-        (accounts(), slots())
+    let accounts: Vec<_> = written.iter().flat_map(|written| &written.accounts).copied().collect();
+    let slots: Vec<_> = written.iter().flat_map(|written| &written.slots).copied().collect();
+    let cells = accounts.len() + slots.len();
+    let mut parts = 1;
+    if threads > 1 && cells >= PARALLEL_CELLS {
+        parts = threads;
+    }
+    let mut results: Vec<Part<'a>> = (0..parts).map(|_| Part::default()).collect();
+    let chunk = |part: usize, len: usize| part * len / parts..(part + 1) * len / parts;
+    let resolve = |part: usize| {
+        let own = &accounts[chunk(part, accounts.len())];
+        // The first part's list becomes the whole one.
+        let capacity = if part == 0 { accounts.len() } else { own.len() };
+        let (accounts, cells) = changed_accounts(own, capacity, end, clears);
+        Part { accounts, cells, slots: changed_slots(&slots[chunk(part, slots.len())], end) }
     };
-    StateChanges { accounts: attach(accounts, slots, end, clears), code }
+    if let [only] = results.as_mut_slice() {
+        *only = resolve(0);
+    } else {
+        pool.in_place_scope(|scope| {
+            let (first, others) = results.split_first_mut().expect("there is a part");
+            for (part, result) in (1..).zip(others) {
+                let resolve = &resolve;
+                scope.spawn(move |_| *result = resolve(part));
+            }
+            *first = resolve(0);
+        });
+    }
+    StateChanges { accounts: join(results, end, clears), code }
 }
 
-fn count<C>(shards: &[Shard<'_, C>]) -> usize {
-    shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
+/// Changes found by one thread.
+#[derive(Default)]
+struct Part<'a> {
+    accounts: Vec<AccountChange>,
+    /// Whose they are.
+    cells: Vec<&'a AccountCell<'a>>,
+    slots: Vec<(&'a SlotCell<'a>, U256)>,
 }
 
 fn is_wiped(cell: &AccountCell<'_>, end: u32) -> bool {
@@ -45,78 +71,69 @@ fn change(cell: &AccountCell<'_>, end: u32, clears: bool) -> AccountChange {
     AccountChange { address: cell.address, account, storage_wiped, storage: Vec::new() }
 }
 
+/// `capacity` is that of the list of changes, which others may be added to.
 fn changed_accounts<'a>(
-    shards: &[Shard<'a, AccountCell<'a>>],
+    written: &[&'a AccountCell<'a>],
+    capacity: usize,
     end: u32,
     clears: bool,
-) -> Vec<(&'a AccountCell<'a>, AccountChange)> {
-    let mut changed = Vec::with_capacity(count(shards));
-    for shard in shards {
-        for cell in shard.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            if cell.versions.is_empty() && cell.wipes.is_empty() {
-                continue;
-            }
-            let change = change(cell, end, clears);
-            if change.account != cell.base || change.storage_wiped {
-                changed.push((*cell, change));
-            }
+) -> (Vec<AccountChange>, Vec<&'a AccountCell<'a>>) {
+    let (mut changes, mut cells) = (Vec::with_capacity(capacity), Vec::with_capacity(written.len()));
+    for cell in written {
+        if cell.place.swap(TAKEN, Ordering::Relaxed) == TAKEN {
+            continue;
+        }
+        let change = change(cell, end, clears);
+        if change.account != cell.base || change.storage_wiped {
+            changes.push(change);
+            cells.push(*cell);
+        } else {
+            cell.place.store(NOWHERE, Ordering::Relaxed);
+        }
+    }
+    (changes, cells)
+}
+
+fn changed_slots<'a>(cells: &[&'a SlotCell<'a>], end: u32) -> Vec<(&'a SlotCell<'a>, U256)> {
+    let mut changed = Vec::with_capacity(cells.len());
+    for cell in cells {
+        // Without a live version the value is the one before the block; without an account there are no slots.
+        let (Some(value), _) = cell.read(end) else { continue };
+        // After a wipe all that is left is listed, otherwise only what differs.
+        let before = if is_wiped(cell.account, end) { Some(U256::ZERO) } else { cell.known_base() };
+        if Some(value) != before {
+            changed.push((*cell, value));
         }
     }
     changed
 }
 
-fn changed_slots<'a>(shards: &[Shard<'a, SlotCell<'a>>], end: u32) -> Vec<(&'a SlotCell<'a>, U256)> {
-    let mut changed = Vec::with_capacity(count(shards));
-    for shard in shards {
-        for cell in shard.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            if cell.versions.is_empty() {
-                continue;
-            }
-            // Without a live version the value is the one before the block.
-            let (Some(value), _) = cell.read(end) else { continue };
-            // After a wipe all that is left is listed, otherwise only what differs.
-            let before = if is_wiped(cell.account, end) { Some(U256::ZERO) } else { cell.known_base() };
-            if Some(value) != before {
-                changed.push((*cell, value));
+/// Puts the parts together, and slots under their accounts.
+fn join(parts: Vec<Part<'_>>, end: u32, clears: bool) -> Vec<AccountChange> {
+    let any_slots = parts.iter().any(|part| !part.slots.is_empty());
+    let mut changes = Vec::new();
+    let mut slots = Vec::with_capacity(parts.len());
+    for mut part in parts {
+        if any_slots {
+            for (at, cell) in (changes.len() as u32..).zip(part.cells) {
+                cell.place.store(at, Ordering::Relaxed);
             }
         }
-    }
-    changed
-}
-
-/// Puts slots under their accounts.
-fn attach<'a>(
-    accounts: Vec<(&'a AccountCell<'a>, AccountChange)>,
-    slots: Vec<(&'a SlotCell<'a>, U256)>,
-    end: u32,
-    clears: bool,
-) -> Vec<AccountChange> {
-    let mut changes = Vec::with_capacity(accounts.len());
-    let mut place: HashMap<usize, usize> = HashMap::default();
-    if slots.is_empty() {
-        changes.extend(accounts.into_iter().map(|(_, change)| change));
-        return changes;
-    }
-    for (cell, change) in accounts {
-        place.insert(ptr::from_ref(cell).addr(), changes.len());
-        changes.push(change);
-    }
-    // Slots of one account tend to come together.
-    let mut last: Option<(&AccountCell<'a>, usize)> = None;
-    for (cell, value) in slots {
-        let at = match last {
-            Some((account, at)) if ptr::eq(account, cell.account) => at,
-            _ => *place.entry(ptr::from_ref(cell.account).addr()).or_insert_with(|| {
-                changes.push(change(cell.account, end, clears));
-                changes.len() - 1
-            }),
-        };
-        last = Some((cell.account, at));
-        if changes[at].account.is_some() {
-            changes[at].storage.push((cell.slot, value));
+        if changes.is_empty() {
+            changes = part.accounts;
+        } else {
+            changes.append(&mut part.accounts);
         }
+        slots.push(part.slots);
     }
-    // An account that came and went within the block leaves nothing, its slots neither.
-    changes.retain(|change| change.account.is_some() || !change.storage_wiped);
+    for (cell, value) in slots.into_iter().flatten() {
+        let mut at = cell.account.place.load(Ordering::Relaxed);
+        if at == NOWHERE {
+            at = changes.len() as u32;
+            cell.account.place.store(at, Ordering::Relaxed);
+            changes.push(change(cell.account, end, clears));
+        }
+        changes[at as usize].storage.push((cell.slot, value));
+    }
     changes
 }

@@ -125,7 +125,7 @@ impl<'b, 'a> Committer<'b, 'a> {
         inspect(&effects);
         // Whoever reads these writes records its event after this one.
         self.note_event(|| Event::Committed { tx, speculative: false });
-        effects.publish(self.world);
+        effects.publish(worker.view());
         self.finalize(worker, effects)
     }
 
@@ -249,7 +249,7 @@ impl<'b, 'a> Committer<'b, 'a> {
         let after = self.account(cell, step + 1);
         if before.is_some() && after.is_none() {
             // A zero reward touched an empty account (EIP-161).
-            cell.wipes.insert(view.arena.alloc(Version::new(step, ())));
+            view.written.wipe(cell, view.arena.alloc(Version::new(step, ())));
         }
         if let Some(list) = &mut self.access_list {
             list.account(u64::from(step), cell.address, before, after, None);
@@ -258,10 +258,11 @@ impl<'b, 'a> Committer<'b, 'a> {
     }
 
     /// Writes the pending rewards down as a version of step `step`.
-    pub(crate) fn flush_reward(&mut self, step: u32, arena: &'a bumpalo::Bump) {
+    pub(crate) fn flush_reward(&mut self, step: u32, view: &mut View<'b, 'a>) {
         if let (Some(cell), Some(_)) = (self.beneficiary, self.reward) {
             let account = self.account(cell, step + 1);
-            cell.versions.insert(arena.alloc(Version::new(step, AccountEffect::Set(account))));
+            let version = view.arena.alloc(Version::new(step, AccountEffect::Set(account)));
+            view.written.account(cell, version);
             self.reward = None;
         }
     }

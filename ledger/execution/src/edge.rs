@@ -53,7 +53,7 @@ impl<'r, 'b, 'a> Edge<'r, 'b, 'a> {
         if account.is_none() {
             effects.wipes.push((cell, view.arena.alloc(Version::new(step, ()))));
         }
-        effects.publish(self.committer.world);
+        effects.publish(self.worker.view());
         self.committer.settle(&effects, step);
         self.worker.recycle(effects);
         Ok(())
@@ -67,7 +67,7 @@ impl<'b> World<'b> for Edge<'_, 'b, '_> {
 
     fn system_call(&mut self, call: &'b TxEnv) -> Result<Result<Bytes, String>, ExecutionError> {
         let (effects, output) = self.worker.system_call(self.at, self.step, call)?;
-        effects.publish(self.committer.world);
+        effects.publish(self.worker.view());
         self.committer.settle(&effects, self.step);
         self.worker.recycle(effects);
         Ok(output)

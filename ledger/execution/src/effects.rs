@@ -6,7 +6,7 @@ use crate::{
     sequential::{from_info, is_gone},
     state::{Account, StateError},
     versions::Version,
-    view::{Reads, View, World},
+    view::{Reads, View},
 };
 use alloy_primitives::{Address, B256, U256};
 use revm::{
@@ -47,18 +47,18 @@ impl<'a> Effects<'a> {
     }
 
     /// Makes the writes visible to later steps.
-    pub(crate) fn publish(&self, world: &World<'a, '_>) {
+    pub(crate) fn publish(&self, view: &mut View<'_, 'a>) {
         for (hash, code) in &self.code {
-            world.publish_code(*hash, code.clone());
+            view.world.publish_code(*hash, code.clone());
         }
         for (cell, version) in &self.wipes {
-            cell.wipes.insert(version);
+            view.written.wipe(cell, version);
         }
         for (cell, version) in &self.slots {
-            cell.versions.insert(version);
+            view.written.slot(cell, version);
         }
         for (cell, version) in &self.accounts {
-            cell.versions.insert(version);
+            view.written.account(cell, version);
         }
     }
 

@@ -35,6 +35,7 @@ mod versions;
 mod view;
 mod vm;
 mod worker;
+mod written;
 
 pub use block::{AccessHint, AccessSet, BlobRules, Block, Location, Ommer, Rules, Transaction, TxIndex};
 pub use changes::{AccountChange, StateChanges};

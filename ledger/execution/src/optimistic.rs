@@ -39,6 +39,7 @@ use crate::{
     transfer::{self, Parties},
     view::{Source, World},
     worker::{Execution, Worker},
+    written::Written,
 };
 use bumpalo::Bump;
 use revm::primitives::hardfork::SpecId;
@@ -66,7 +67,6 @@ pub(crate) fn execute(
 
     let helpers = (threads - 1) * CALLS_PER_HELPER;
     let mut arenas: Vec<Bump> = (0..=helpers).map(|_| Bump::new()).collect();
-    let seed_arena = Bump::new();
     let events = options.record.then(Mutex::default);
     let calls = SystemCalls::new(block);
     let plain: Box<[bool]> = block.transactions.iter().map(|tx| transfer::is_plain(block, tx)).collect();
@@ -82,10 +82,11 @@ pub(crate) fn execute(
     })?;
     let seeds = match given {
         Some(list) => {
-            guarded(Stage::PreBlock, || seeds::plant(list, &world, count, &seed_arena, pool)).map(Some)?
+            guarded(Stage::PreBlock, || seeds::plant(list, worker.view(), count, pool)).map(Some)?
         }
         None => None,
     };
+    let mut written = Vec::with_capacity(threads);
     let (mut committer, counts, spans) = match &options.schedule {
         Some(schedule) => {
             let counts = rerun::follow(schedule, &mut committer, &mut worker)?;
@@ -109,19 +110,21 @@ pub(crate) fn execute(
                 started,
                 spans: options.trace.then(Mutex::default),
                 events: events.as_ref(),
+                written: Mutex::default(),
                 helping: AtomicU32::new(0),
             };
             run.transactions(&mut worker, others, pool);
-            run.finish()?
+            run.finish(&mut written)?
         }
     };
     let last = count as u32;
-    committer.flush_reward(last, worker.view().arena);
+    committer.flush_reward(last, worker.view());
     let outcomes = std::mem::take(&mut committer.outcomes);
     let requests = guarded(Stage::PostBlock, || {
         block_steps::after(block, &calls, &outcomes, &mut Edge::after(&mut committer, &mut worker))
     })?;
-    let changes = collect::changes(&world.cells, last + 2, clears, committer.take_code(), pool, threads);
+    written.push(std::mem::take(&mut worker.view().written));
+    let changes = collect::changes(written, last + 2, clears, committer.take_code(), pool, threads);
     let access_list = committer.access_list.take().map(AccessListBuilder::finish);
     if let (Some(given), Some(built)) = (given, &access_list) {
         seeds::verify(given, built)?;
@@ -202,6 +205,8 @@ struct Run<'b, 'a> {
     started: Instant,
     spans: Option<Mutex<Vec<Span>>>,
     events: Option<&'b Mutex<Vec<Event>>>,
+    /// What helpers that are gone have written.
+    written: Mutex<Vec<Written<'a>>>,
     /// Helpers called and not gone yet.
     helping: AtomicU32,
 }
@@ -217,7 +222,11 @@ struct TxSlot<'a> {
 
 impl<'b, 'a> Run<'b, 'a> {
     /// What is left when all workers are through.
-    fn finish(self) -> Result<(Committer<'b, 'a>, Counts, Option<Vec<Span>>), ExecutionError> {
+    fn finish(
+        self,
+        written: &mut Vec<Written<'a>>,
+    ) -> Result<(Committer<'b, 'a>, Counts, Option<Vec<Span>>), ExecutionError> {
+        written.append(&mut self.written.into_inner().unwrap_or_else(PoisonError::into_inner));
         let mut committer = self.commit.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(error) = committer.error.take() {
             return Err(error);
@@ -237,7 +246,10 @@ impl<'b, 'a> Run<'b, 'a> {
             if let Some(arena) = taken {
                 let arena: &'a Bump = arena;
                 let number = number.fetch_add(1, Ordering::Relaxed);
-                self.work(&mut Worker::new(number, self.block, self.calls, self.world, arena), None);
+                let mut worker = Worker::new(number, self.block, self.calls, self.world, arena);
+                self.work(&mut worker, None);
+                let written = std::mem::take(&mut worker.view().written);
+                self.written.lock().unwrap_or_else(PoisonError::into_inner).push(written);
             }
             self.helping.fetch_sub(1, Ordering::Relaxed);
         };
@@ -380,7 +392,7 @@ impl<'b, 'a> Run<'b, 'a> {
             conflict = committer.conflict(&effects).is_some();
             if admitted && !conflict {
                 if self.seeds.is_some() {
-                    effects.publish(self.world);
+                    effects.publish(worker.view());
                 }
                 self.learn(tx, false, &effects);
                 committer.commit(worker, effects)?;
@@ -436,7 +448,7 @@ impl<'b, 'a> Run<'b, 'a> {
                 events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
             }
             if self.seeds.is_none() {
-                effects.publish(self.world);
+                effects.publish(worker.view());
             }
             *self.slots[tx.0 as usize].effects.lock().unwrap_or_else(PoisonError::into_inner) = Some(effects);
         }

@@ -48,7 +48,7 @@ pub(crate) fn follow<'b, 'a>(
                 }
                 counts.executions += 1;
                 let effects = speculate(*tx, reads, worker)?;
-                effects.publish(committer.world);
+                effects.publish(worker.view());
                 if let Some(old) = results.insert(*tx, effects) {
                     old.kill();
                 }

@@ -9,11 +9,10 @@ use crate::{
     error::ExecutionError,
     state::Account,
     versions::Version,
-    view::World,
+    view::View,
 };
 use alloy_eip7928::{AccountChanges, BlockAccessList, validate_block_access_list};
 use alloy_primitives::{KECCAK256_EMPTY, keccak256};
-use bumpalo::Bump;
 use rayon::prelude::*;
 use revm::bytecode::Bytecode;
 use std::collections::BTreeMap;
@@ -36,28 +35,27 @@ impl Seeds<'_> {
 /// Puts the list's values in place as versions of the transactions' steps; the state is read in parallel.
 pub(crate) fn plant<'a>(
     list: &BlockAccessList,
-    world: &World<'a, '_>,
+    view: &mut View<'_, 'a>,
     transactions: usize,
-    arena: &'a Bump,
     pool: &rayon::ThreadPool,
 ) -> Result<Vec<Seeds<'a>>, ExecutionError> {
     validate_block_access_list(list, transactions)
         .map_err(|error| ExecutionError::AccessList(error.to_string()))?;
-    let state = world.cells.state();
+    let state = view.world.cells.state();
     // A failed read is met again, and reported, by the transaction that needs the account.
     let bases: Vec<_> =
         pool.install(|| list.par_iter().map(|changes| state.account(&changes.address)).collect());
     let mut seeds: Vec<Seeds<'a>> = (0..transactions).map(|_| Seeds::default()).collect();
     for (changes, base) in list.iter().zip(bases) {
         let Ok(base) = base else { continue };
-        let cell = world.cells.known_account(changes.address, base, arena);
-        plant_account(changes, cell, world, &mut seeds, arena);
+        let cell = view.world.cells.known_account(changes.address, base, view.arena);
+        plant_account(changes, cell, view, &mut seeds);
         for slot in &changes.storage_changes {
-            let slot_cell = world.cells.slot(cell, slot.slot, arena);
+            let slot_cell = view.world.cells.slot(cell, slot.slot, view.arena);
             for change in &slot.changes {
                 if let Some((step, seeds)) = seeds_of(&mut seeds, change.block_access_index.0) {
-                    let version = arena.alloc(Version::new(step, change.new_value));
-                    slot_cell.versions.insert(version);
+                    let version = view.arena.alloc(Version::new(step, change.new_value));
+                    view.written.slot(slot_cell, version);
                     seeds.slots.push(version);
                 }
             }
@@ -76,10 +74,10 @@ fn seeds_of<'s, 'a>(seeds: &'s mut [Seeds<'a>], index: u64) -> Option<(u32, &'s 
 fn plant_account<'a>(
     changes: &AccountChanges,
     cell: &'a AccountCell<'a>,
-    world: &World<'a, '_>,
+    view: &mut View<'_, 'a>,
     seeds: &mut [Seeds<'a>],
-    arena: &'a Bump,
 ) {
+    let world = view.world;
     type Edit<'c> = Box<dyn Fn(&mut Account) + 'c>;
     let mut edits: BTreeMap<u64, Vec<Edit<'_>>> = BTreeMap::new();
     for change in &changes.balance_changes {
@@ -106,8 +104,8 @@ fn plant_account<'a>(
         let mut now = account.unwrap_or_default();
         edits.iter().for_each(|edit| edit(&mut now));
         account = (!world.clears || !now.is_empty()).then_some(now);
-        let version = arena.alloc(Version::new(step, AccountEffect::Set(account)));
-        cell.versions.insert(version);
+        let version = view.arena.alloc(Version::new(step, AccountEffect::Set(account)));
+        view.written.account(cell, version);
         seeds.accounts.push(version);
     }
 }

@@ -120,7 +120,8 @@ impl<'b, 'a> Committer<'b, 'a> {
                 // Its balance was read with all rewards in it.
                 self.reward = None;
             }
-            cell.versions.insert(view.arena.alloc(Version::new(step, AccountEffect::Set(Some(account)))));
+            let version = view.arena.alloc(Version::new(step, AccountEffect::Set(Some(account))));
+            view.written.account(cell, version);
         }
         let reward = U256::from(priority_price(self.block, price)) * U256::from(TRANSFER_GAS);
         self.add_reward(reward, view)?;

@@ -56,8 +56,8 @@ impl<'a, E> Versions<'a, E> {
         self.head.load(Ordering::Acquire).is_null()
     }
 
-    /// Inserts a version. It must not be in a list yet.
-    pub(crate) fn insert(&self, version: &'a Version<'a, E>) {
+    /// Inserts a version, which must not be in a list yet. Whether it is the first of this list.
+    pub(crate) fn insert(&self, version: &'a Version<'a, E>) -> bool {
         let new = ptr::from_ref(version).cast_mut();
         loop {
             let mut link = &self.head;
@@ -73,7 +73,7 @@ impl<'a, E> Versions<'a, E> {
             version.next.store(at, Ordering::Relaxed);
             // Nothing is ever unlinked, so an unchanged link means an unchanged place in the order.
             if link.compare_exchange(at, new, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-                return;
+                return at.is_null() && ptr::eq(link, &self.head);
             }
         }
     }

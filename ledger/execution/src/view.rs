@@ -9,6 +9,7 @@ use crate::{
     sync::{AtomicBool, Ordering},
     undeclared,
     vm::ReadError,
+    written::Written,
 };
 use alloy_primitives::{
     Address, B256, U256,
@@ -215,6 +216,7 @@ pub(crate) struct View<'b, 'a> {
     pub(crate) world: &'b World<'a, 'b>,
     pub(crate) arena: &'a Bump,
     pub(crate) reads: Reads<'a>,
+    pub(crate) written: Written<'a>,
     /// Accounts whose balance mattered, and how. Every entry has cost gas.
     looks: Vec<(Address, Look)>,
     step: u32,
@@ -233,6 +235,7 @@ impl<'b, 'a> View<'b, 'a> {
             world,
             arena,
             reads: Reads::default(),
+            written: Written::default(),
             looks: Vec::new(),
             step: 0,
             source: Source::Speculative,

@@ -173,7 +173,8 @@ impl<'b, 'a> Worker<'b, 'a> {
     /// Replaces the machine after a panic, which may have left it anyhow.
     fn rebuild(&mut self) {
         let view = self.view();
-        let fresh = View::new(view.world, view.arena);
+        let mut fresh = View::new(view.world, view.arena);
+        fresh.written = std::mem::take(&mut view.written);
         self.machine = Self::machine(self.block, self.calls, fresh);
     }
 
