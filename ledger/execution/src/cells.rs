@@ -1,21 +1,17 @@
 //! Multi-version memory: every account and slot a block touches, each with its value before the block and the
 //! versions written since.
 //!
-//! A cell is found by its full key, never by a truncated hash, through a sharded table that workers front with
-//! small caches of their own. Cells and versions live in the workers' arenas until the block ends.
+//! A cell is found by its full key, never by a truncated hash, through a table without locks that workers front
+//! with small caches of their own. Cells and versions live in the workers' arenas until the block ends.
 
 use crate::{
+    cell_table::CellTable,
     state::{Account, StateError, StateSnapshot},
     sync::AtomicU32,
     versions::{Version, Versions},
 };
 use alloy_primitives::{Address, U256, map::DefaultHashBuilder};
-use hashbrown::HashTable;
-use std::{
-    hash::BuildHasher,
-    ptr,
-    sync::{Mutex, OnceLock, PoisonError},
-};
+use std::{hash::BuildHasher, ptr, sync::OnceLock};
 
 /// What a step does to an account.
 #[derive(Debug)]
@@ -181,18 +177,18 @@ impl<'a> SlotCell<'a> {
 pub(crate) struct Cells<'a, 's> {
     state: &'s dyn StateSnapshot,
     hasher: DefaultHashBuilder,
-    accounts: Table<'a, AccountCell<'a>>,
-    slots: Table<'a, SlotCell<'a>>,
+    accounts: CellTable<'a, AccountCell<'a>>,
+    slots: CellTable<'a, SlotCell<'a>>,
 }
 
 impl<'a, 's> Cells<'a, 's> {
-    /// No cells yet; `accounts` and `slots` guess how many there will be, `threads` is how many will look for them.
-    pub(crate) fn new(state: &'s dyn StateSnapshot, accounts: usize, slots: usize, threads: usize) -> Self {
+    /// No cells yet; `accounts` and `slots` guess how many there will be.
+    pub(crate) fn new(state: &'s dyn StateSnapshot, accounts: usize, slots: usize) -> Self {
         Self {
             state,
             hasher: DefaultHashBuilder::default(),
-            accounts: Table::new(accounts, threads),
-            slots: Table::new(slots, threads),
+            accounts: CellTable::new(accounts),
+            slots: CellTable::new(slots),
         }
     }
 
@@ -209,8 +205,7 @@ impl<'a, 's> Cells<'a, 's> {
     ) -> &'a AccountCell<'a> {
         let hash = self.account_hash(address);
         let new = || &*arena.alloc(AccountCell::new(address, base));
-        let hash_of = |cell: &&AccountCell<'a>| self.account_hash(cell.address);
-        self.accounts.find_or_insert(hash, new, |cell| cell.address == address, hash_of)
+        self.accounts.find_or_insert(hash, |cell| cell.address == address, new)
     }
 
     /// The cell of an account; reads the state if it is new.
@@ -233,12 +228,11 @@ impl<'a, 's> Cells<'a, 's> {
         slot: U256,
         arena: &'a bumpalo::Bump,
     ) -> &'a SlotCell<'a> {
-        let hash_of = |cell: &&SlotCell<'a>| self.slot_hash(cell.account, cell.slot);
         let is = |cell: &SlotCell<'a>| ptr::eq(cell.account, account) && cell.slot == slot;
         let hash = self.slot_hash(account, slot);
         let new =
             || &*arena.alloc(SlotCell { account, slot, base: OnceLock::new(), versions: Versions::new() });
-        self.slots.find_or_insert(hash, new, is, hash_of)
+        self.slots.find_or_insert(hash, is, new)
     }
 
     fn account_hash(&self, address: Address) -> u64 {
@@ -250,45 +244,5 @@ impl<'a, 's> Cells<'a, 's> {
     fn slot_hash(&self, account: &AccountCell<'a>, slot: U256) -> u64 {
         // There is one cell for an account, so its place identifies it.
         self.hasher.hash_one((ptr::from_ref(account).addr(), slot.as_limbs()))
-    }
-}
-
-/// One lock's part of a table.
-pub(crate) type Shard<'a, C> = Mutex<HashTable<&'a C>>;
-
-/// A set of cells, found by key, split over locks.
-struct Table<'a, C> {
-    shards: Box<[Shard<'a, C>]>,
-}
-
-impl<'a, C> Table<'a, C> {
-    fn new(expected: usize, threads: usize) -> Self {
-        // Workers' own caches keep hot keys away from the locks, so a few locks a thread are enough.
-        let shards = if threads == 1 { 1 } else { threads.next_power_of_two() * 8 };
-        // A bit more than the even share, so that few shards grow; small tables grow cheaply.
-        let capacity = if expected < 64 { 0 } else { expected / shards * 5 / 4 };
-        Self { shards: (0..shards).map(|_| Mutex::new(HashTable::with_capacity(capacity))).collect() }
-    }
-
-    /// Bits in the middle choose the shard; the table inside uses those at both ends.
-    fn shard(&self, hash: u64) -> &Shard<'a, C> {
-        &self.shards[(hash >> 32) as usize & (self.shards.len() - 1)]
-    }
-
-    fn find(&self, hash: u64, is: impl Fn(&C) -> bool) -> Option<&'a C> {
-        let shard = self.shard(hash).lock().unwrap_or_else(PoisonError::into_inner);
-        shard.find(hash, |cell| is(cell)).copied()
-    }
-
-    /// Another worker may have made the same cell in the meantime; then that one counts.
-    fn find_or_insert(
-        &self,
-        hash: u64,
-        new: impl FnOnce() -> &'a C,
-        is: impl Fn(&C) -> bool,
-        hash_of: impl Fn(&&'a C) -> u64,
-    ) -> &'a C {
-        let mut shard = self.shard(hash).lock().unwrap_or_else(PoisonError::into_inner);
-        *shard.entry(hash, |cell| is(cell), hash_of).or_insert_with(new).get()
     }
 }

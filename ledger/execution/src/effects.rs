@@ -18,6 +18,8 @@ use std::sync::OnceLock;
 /// The result of one execution: what it read, what it writes, what its receipt says.
 #[derive(Debug, Default)]
 pub(crate) struct Effects<'a> {
+    /// Number of the worker that executed, and gets the memory back.
+    pub(crate) producer: u16,
     pub(crate) result: TxResult,
     /// The fee recipient's part of the fee, which is not among the writes.
     pub(crate) reward: U256,

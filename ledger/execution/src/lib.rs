@@ -6,6 +6,7 @@ mod access_list;
 mod admission;
 mod block;
 mod block_steps;
+mod cell_table;
 mod cells;
 mod changes;
 mod collect;

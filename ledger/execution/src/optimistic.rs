@@ -71,8 +71,8 @@ pub(crate) fn execute(
     let calls = SystemCalls::new(block);
     let plain: Box<[bool]> = block.transactions.iter().map(|tx| transfer::is_plain(block, tx)).collect();
     let executed = plain.iter().filter(|plain| !**plain).count();
-    let cells = Cells::new(state, count * 2, executed * 4, threads);
-    let world = World::new(cells, clears, block.env.beneficiary, lists_accesses);
+    let cells = Cells::new(state, count * 2, executed * 4);
+    let world = World::new(cells, clears, block.env.beneficiary, lists_accesses, arenas.len());
     let (own, others) = arenas.split_first_mut().expect("at least one thread");
     let mut worker = Worker::new(0, block, &calls, &world, own);
     let mut committer = Committer::new(block, &world, options, sink, events.as_ref());
@@ -309,17 +309,19 @@ impl<'b, 'a> Run<'b, 'a> {
         let mut counts = Counts::default();
         let mut idle = 0;
         while !self.world.ended.load(Ordering::Acquire) {
-            let committed = self.try_commit(worker, &mut calls, &mut counts);
-            let picked = self.scheduler.pick(|tx| self.prepare(tx, worker));
-            if let Some(tx) = picked {
+            // As long as there is other work, committing is left to the caller's thread: what it writes stays in one
+            // core's cache.
+            let is_helper = calls.is_none();
+            let mut worked = !is_helper && self.try_commit(worker, &mut calls, &mut counts);
+            if let Some(tx) = self.scheduler.pick(|tx| self.prepare(tx, worker)) {
                 self.speculate(tx, worker, &mut counts);
-            } else if !committed {
-                if !rest(&mut idle) && calls.is_none() {
-                    break;
-                }
-                continue;
+                worked = true;
             }
-            idle = 0;
+            if worked || (is_helper && self.try_commit(worker, &mut calls, &mut counts)) {
+                idle = 0;
+            } else if !rest(&mut idle) && is_helper {
+                break;
+            }
         }
         counts
     }

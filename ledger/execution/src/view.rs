@@ -3,6 +3,7 @@
 use crate::{
     block::{AccessSet, Location},
     cells::{AccountCell, Cells, SlotCell},
+    effects::Effects,
     schedule::{RecordedRead, Seen},
     sequential::to_info,
     state::{Account, StateError},
@@ -23,7 +24,7 @@ use revm::{
 };
 use std::{
     ptr,
-    sync::{PoisonError, RwLock},
+    sync::{Mutex, PoisonError, RwLock},
 };
 
 /// What all views of a block share.
@@ -37,6 +38,8 @@ pub(crate) struct World<'a, 's> {
     /// Code put in place by this block.
     new_code: RwLock<B256Map<Bytecode>>,
     has_new_code: AtomicBool,
+    /// Used effects on their way back to the workers that made them.
+    returns: Box<[Mutex<Vec<Box<Effects<'a>>>>]>,
     /// Set when the block has ended, well or badly: whoever still executes may stop.
     pub(crate) ended: AtomicBool,
 }
@@ -47,6 +50,7 @@ impl<'a, 's> World<'a, 's> {
         clears: bool,
         beneficiary: Address,
         lists_accesses: bool,
+        workers: usize,
     ) -> Self {
         Self {
             cells,
@@ -55,8 +59,20 @@ impl<'a, 's> World<'a, 's> {
             lists_accesses,
             new_code: RwLock::default(),
             has_new_code: AtomicBool::new(false),
+            returns: (0..workers).map(|_| Mutex::default()).collect(),
             ended: AtomicBool::new(false),
         }
+    }
+
+    /// Sends used effects back to their producer.
+    pub(crate) fn give_back(&self, effects: Box<Effects<'a>>) {
+        let returns = &self.returns[usize::from(effects.producer)];
+        returns.lock().unwrap_or_else(PoisonError::into_inner).push(effects);
+    }
+
+    /// Takes what came back to a worker.
+    pub(crate) fn take_back(&self, worker: u16, into: &mut Vec<Box<Effects<'a>>>) {
+        into.append(&mut self.returns[usize::from(worker)].lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Makes code known to later transactions. Code is found by its hash, so that code of an execution that is

@@ -74,18 +74,26 @@ impl<'b, 'a> Worker<'b, 'a> {
         &mut self.machine.ctx.journaled_state.database
     }
 
-    /// Gives the memory of used effects back.
+    /// Gives the memory of used effects back to whom it came from, in whose cache it is.
     pub(crate) fn recycle(&mut self, mut effects: Box<Effects<'a>>) {
-        const SPARE: usize = 64;
-        if self.spare.len() < SPARE {
-            effects.clear();
+        effects.clear();
+        if effects.producer == self.number {
             self.spare.push(effects);
+        } else {
+            self.view().world.give_back(effects);
         }
     }
 
     /// Empty effects.
     pub(crate) fn effects(&mut self) -> Box<Effects<'a>> {
-        self.spare.pop().unwrap_or_default()
+        if self.spare.is_empty() {
+            let number = self.number;
+            let world = self.view().world;
+            world.take_back(number, &mut self.spare);
+        }
+        let mut effects = self.spare.pop().unwrap_or_default();
+        effects.producer = self.number;
+        effects
     }
 
     /// Executes a transaction of the block on what `source` shows.
