@@ -126,8 +126,16 @@ pub fn run(
     let engine = Engine { pool: workers.engine, threads: config.threads, modes: &config.modes };
     let mut summary = Summary::default();
     let (files, vectors, failed) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let other_kinds = AtomicU64::new(0);
     let run_one = |file: TestFile| {
-        let result = run_file(&file, config, &engine);
+        let result = match run_file(&file, config, &engine) {
+            FileOutcome::Ran(result) => Some(result),
+            FileOutcome::OtherKind => {
+                other_kinds.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+            FileOutcome::FilteredOut => None,
+        };
         let add =
             |counter: &AtomicU64, by: usize| counter.fetch_add(by as u64, Ordering::Relaxed) + by as u64;
         let (done, bad) = result.as_ref().map_or((0, 0), |result| (result.vectors, result.failures.len()));
@@ -144,11 +152,22 @@ pub fn run(
             summary.add(&name, result);
         }
     });
+    summary.other_kinds = other_kinds.into_inner();
     for error in errors {
         let failures = vec![malformed(&error.name, "", error.reason)];
         summary.add(&error.name, FileResult { failures, ..FileResult::default() });
     }
     summary
+}
+
+/// What came of one file.
+enum FileOutcome {
+    /// Some of its vectors ran, or it is malformed.
+    Ran(FileResult),
+    /// All its tests are of kinds that are not wanted.
+    OtherKind,
+    /// The filter let none of its vectors through, or it holds none.
+    FilteredOut,
 }
 
 /// The vectors of one file.
@@ -188,7 +207,7 @@ impl Recorder<'_> {
                 return None;
             }
             if self.config.skip.iter().any(|skip| full.contains(skip)) {
-                return Some((name, Err(Reason::Skipped("as asked".into()))));
+                return Some((name, Err(Reason::Skipped("left out, as asked".into()))));
             }
             let result = catch_unwind(AssertUnwindSafe(|| run(vector)))
                 .unwrap_or_else(|panic| Err(Reason::Panic(message_of(&*panic))));
@@ -219,14 +238,13 @@ fn malformed(file: &str, vector: &str, reason: String) -> Failure {
     Failure { file: file.to_owned(), vector: vector.to_owned(), kind: FailureKind::Malformed, reason }
 }
 
-/// Runs one file; `None` if it holds no test of a wanted kind, or none that the filter lets through.
-fn run_file(file: &TestFile, config: &Config, engine: &Engine<'_>) -> Option<FileResult> {
+fn run_file(file: &TestFile, config: &Config, engine: &Engine<'_>) -> FileOutcome {
     let mut result = FileResult::default();
     let tests: BTreeMap<String, &RawValue> = match serde_json::from_slice(&file.content) {
         Ok(tests) => tests,
         Err(error) => {
             result.failures.push(malformed(&file.name, "", format!("not a test file: {error}")));
-            return Some(result);
+            return FileOutcome::Ran(result);
         }
     };
     let mut wanted = false;
@@ -254,8 +272,13 @@ fn run_file(file: &TestFile, config: &Config, engine: &Engine<'_>) -> Option<Fil
         result.failures.append(&mut recorder.result.failures);
         result.skips.append(&mut recorder.result.skips);
     }
-    let filtered_out = config.filter.is_some() && result.vectors == 0;
-    ((wanted || !result.failures.is_empty()) && !filtered_out).then_some(result)
+    if result.vectors > 0 || (wanted && config.filter.is_none()) {
+        FileOutcome::Ran(result)
+    } else if wanted || tests.is_empty() {
+        FileOutcome::FilteredOut
+    } else {
+        FileOutcome::OtherKind
+    }
 }
 
 /// The fields by which the kinds of tests are told apart.

@@ -58,6 +58,13 @@ impl SourceError {
     fn new(name: &Path, reason: impl ToString) -> Self {
         Self { name: name.display().to_string(), reason: reason.to_string() }
     }
+
+    fn io(name: &Path, error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::new(name, "no such file or folder"),
+            _ => Self::new(name, error),
+        }
+    }
 }
 
 /// Reads everything under `paths` and hands it to `run`, batch by batch, in a fixed order. Places that cannot be read
@@ -81,7 +88,7 @@ pub(crate) fn read_all(
 
 /// Lists the files under `path`, sorted.
 fn collect(path: &Path, limits: Limits, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), SourceError> {
-    let error = |error: io::Error| SourceError::new(path, error);
+    let error = |error: io::Error| SourceError::io(path, &error);
     // A path that was named may be a link; what lies below a folder may not.
     let metadata =
         if depth == 0 { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) }.map_err(error)?;

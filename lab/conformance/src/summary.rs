@@ -20,6 +20,8 @@ pub struct Summary {
     pub failures: Vec<Failure>,
     /// What was skipped, in the same order; at most 10,000 of them.
     pub skips: Vec<Skip>,
+    /// Files that were passed over, because all their tests are of kinds that were not wanted.
+    pub other_kinds: u64,
 }
 
 /// Counts of one folder.
@@ -77,6 +79,18 @@ impl Summary {
     /// Whether some of the input is not usable, or there was nothing to run.
     pub const fn unusable(&self) -> bool {
         self.total.vectors == 0 || self.total.malformed > 0
+    }
+
+    /// Why vectors were skipped: each reason, with how many it holds for and the first of them.
+    pub fn skip_reasons(&self) -> Vec<(&str, usize, &Skip)> {
+        let mut reasons: Vec<(&str, usize, &Skip)> = Vec::new();
+        for skip in &self.skips {
+            match reasons.iter_mut().find(|(reason, ..)| *reason == skip.reason) {
+                Some((_, count, _)) => *count += 1,
+                None => reasons.push((&skip.reason, 1, skip)),
+            }
+        }
+        reasons
     }
 
     /// A text table with one row per folder and the total. Folders are shown below the deepest one they share.
