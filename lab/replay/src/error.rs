@@ -52,6 +52,11 @@ pub enum InputError {
 
 impl InputError {
     pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+        // The commonest mistake, in plain words.
+        let source = match source.kind() {
+            kind @ io::ErrorKind::NotFound => io::Error::new(kind, "no such file or folder"),
+            _ => source,
+        };
         Self::Io { path: path.to_owned(), source }
     }
 

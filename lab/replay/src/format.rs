@@ -190,7 +190,7 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(json: &'a str, at: &str) -> Result<T
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let field = match (at, path.as_str()) {
-            ("", ".") => "the file".to_owned(),
+            ("", ".") => return FieldError::new("the file", what_else(error.inner())),
             (at, ".") => at.to_owned(),
             ("", path) => path.to_owned(),
             (at, path) if path.starts_with('[') => format!("{at}{path}"),
@@ -200,6 +200,18 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(json: &'a str, at: &str) -> Result<T
     })?;
     deserializer.end().map_err(|error| FieldError::new(at, message(&error)))?;
     Ok(value)
+}
+
+/// Why the whole file is no block file.
+fn what_else(error: &serde_json::Error) -> String {
+    let message = message(error);
+    if error.is_data() {
+        format!("is JSON, but no block file as `mundi replay fetch` makes them: {message}")
+    } else if error.is_eof() && error.column() == 0 {
+        "is empty".to_owned()
+    } else {
+        format!("is not JSON, or not all of it: {message}")
+    }
 }
 
 /// Parses a transaction. Its type is chosen by its fields, which makes serde's own message vague: the fields are

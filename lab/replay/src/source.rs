@@ -4,7 +4,7 @@ use crate::error::InputError;
 use flate2::read::MultiGzDecoder;
 use std::{
     fs::{self, File},
-    io::{Cursor, Read},
+    io::{self, Cursor, Read},
     path::{Path, PathBuf},
 };
 
@@ -90,7 +90,16 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, InputError> {
     // The size on disk may lie (a pipe, a growing file): the reader is bounded as well.
     let file = Cursor::new(magic).chain(file).take(MAX_FILE_BYTES);
     if compressed {
-        bounded(MultiGzDecoder::new(file), path, MAX_JSON_BYTES)
+        bounded(MultiGzDecoder::new(file), path, MAX_JSON_BYTES).map_err(|error| match error {
+            InputError::Io { path, source } => InputError::Io {
+                path,
+                source: io::Error::new(
+                    source.kind(),
+                    format!("starts as gzip does, but is damaged or cut: {source}"),
+                ),
+            },
+            error => error,
+        })
     } else {
         bounded(file, path, MAX_JSON_BYTES)
     }
