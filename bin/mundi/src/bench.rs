@@ -11,6 +11,7 @@ use mundi_workload::{
     Workload,
     bench::{BenchError, Plan, Progress},
 };
+use std::time::Duration;
 
 /// `--only` with this runs no generated workload: none has it in its name.
 const NONE: &str = "none";
@@ -23,19 +24,24 @@ pub(crate) fn run(args: &BenchExecutionArgs) -> eyre::Result<Verdict> {
     plan.settings.runs = args.runs.unwrap_or(plan.settings.runs);
     plan.seed = args.seed;
     plan.only.clone_from(&args.only);
-    if args.no_cold {
-        plan.cold_read = None;
-    }
+    plan.cold_read = (!args.no_cold).then(|| Duration::from_micros(args.cold_read_us));
     plan.given = given(args, &pool)?;
+    if args.only == NONE && plan.given.is_empty() {
+        eyre::bail!(
+            "nothing to measure: --only {NONE} leaves the blocks of --blocks PATH, and there are none"
+        );
+    }
     if args.only != NONE && mundi_workload::matching(&args.only).next().is_none() {
         let names: Vec<_> = mundi_workload::CATALOGUE.iter().map(|recipe| recipe.name).collect();
-        eyre::bail!("no workload has '{}' in its name; there are {}", args.only, names.join(", "));
+        eyre::bail!("no workload has '{}' in its name; their names are {}", args.only, names.join(", "));
     }
 
-    let bar = console::spinner();
+    let bar = console::bar("workloads");
     let result = plan.run(&pool, &mut |progress| {
         if let Progress::Started { name, done, of } = progress {
-            bar.set_message(format!("{}/{of} {name}", done + 1));
+            bar.set_length(of as u64);
+            bar.set_position(done as u64);
+            bar.set_message(name.to_owned());
         }
     });
     bar.finish_and_clear();

@@ -12,6 +12,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 /// execution.
 #[derive(Debug, Parser)]
 #[command(name = "mundi", version, max_term_width = 110, arg_required_else_help = true)]
+#[command(disable_help_subcommand = true)]
 #[command(after_help = "\
 Examples:
   mundi bench execution --quick          how fast is this machine, on generated blocks?
@@ -19,7 +20,13 @@ Examples:
   mundi replay blocks/ --report r.html   the same, as a page to look at
   mundi replay fetch --rpc URL 19426587  get a block from a node
 
-Exit status: 0 all is well, 1 something came out wrong, 2 the input or the usage is no good.
+`mundi COMMAND --help` says more about a command, with examples.
+
+Exit status:
+  0  all is well
+  1  something came out wrong: a block that differs, a test vector that fails
+  2  the input or the usage is no good
+
 NO_COLOR=1 turns colours off.")]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -29,9 +36,39 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Replay(ReplayCommandArgs),
+    /// Run Ethereum's state tests: one transaction each, in every fork.
+    ///
+    /// Takes files, folders and .tar.gz archives of ethereum/tests (GeneralStateTests) and execution-spec-tests
+    /// (state_tests); tests of other kinds are passed over. Every vector runs in sequential and in optimistic mode, and
+    /// both must give what the file says.
+    #[command(after_help = "\
+Examples:
+  mundi statetest GeneralStateTests/
+  mundi statetest state-tests.tar.gz --skip-slow
+  mundi statetest state-tests.tar.gz --filter Prague
+  mundi statetest state-tests.tar.gz --json | jq .total
+
+Exit status:
+  0  all vectors pass
+  1  some fail
+  2  there are none, or a file cannot be read")]
     Statetest(ConformanceArgs),
+    /// Run Ethereum's block tests, and the transaction and trie tests beside them.
+    ///
+    /// Takes files, folders and .tar.gz archives of ethereum/tests (BlockchainTests, TransactionTests, TrieTests) and
+    /// execution-spec-tests (blockchain_tests); tests of other kinds are passed over. Every block is executed in sequential
+    /// and in optimistic mode, and both must give what the file says.
+    #[command(after_help = "\
+Examples:
+  mundi blocktest BlockchainTests/ValidBlocks
+  mundi blocktest blockchain-tests.tar.gz --filter uncle
+  mundi blocktest blockchain-tests.tar.gz --json | jq .skips
+
+Exit status:
+  0  all vectors pass
+  1  some fail
+  2  there are none, or a file cannot be read")]
     Blocktest(ConformanceArgs),
-    /// Measure.
     Bench(BenchArgs),
     /// Print a completion script for a shell.
     ///
@@ -59,6 +96,7 @@ Examples:
 /// depends on what in a block bounds its speed-up, whatever the number of threads.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(disable_help_subcommand = true)]
 #[command(after_help = "\
 Examples:
   mundi replay blocks/                           all blocks of a folder, on all cores
@@ -69,8 +107,10 @@ Examples:
   mundi replay block.json --schedule run.json    repeat that run exactly, on one thread
   mundi replay fetch --rpc http://localhost:8545 19426587
 
-Exit status: 0 all blocks came out right, 1 a difference (which transaction, which field, both values),
-2 a file that cannot be used.")]
+Exit status:
+  0  all blocks came out right
+  1  a difference; it says which transaction, which field, and both values
+  2  a file that cannot be used; the others are replayed all the same")]
 pub(crate) struct ReplayCommandArgs {
     #[command(subcommand)]
     pub(crate) command: Option<ReplayCommand>,
@@ -91,7 +131,7 @@ pub(crate) struct ReplayArgs {
     #[command(flatten)]
     pub(crate) engine: EngineArgs,
     /// Timed executions of each kind; medians are shown.
-    #[arg(long, value_name = "N", default_value = "3")]
+    #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_one)]
     pub(crate) runs: NonZeroUsize,
     /// What to print.
     #[arg(long, value_name = "FORMAT", default_value = "table")]
@@ -109,12 +149,42 @@ pub(crate) struct ReplayArgs {
 
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct EngineArgs {
-    /// Threads of the parallel execution; all cores unless said otherwise.
-    #[arg(long, value_name = "N")]
+    /// Threads of the parallel execution [default: all cores].
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<NonZeroUsize>,
     /// Strategy; all give the same result.
+    ///
+    /// A block file holds no declared access sets: `declared` then runs as `optimistic` does. `access-list` is given
+    /// the list that sequential execution built.
     #[arg(long, value_name = "MODE", default_value = "auto", value_parser = modes())]
     pub(crate) mode: Mode,
+}
+
+/// Most threads that can be asked for.
+const MOST_THREADS: usize = 1024;
+
+fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "expected a whole number from 1 on".to_owned())
+}
+
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let threads = text.parse().ok().filter(|threads: &NonZeroUsize| threads.get() <= MOST_THREADS);
+    threads.ok_or_else(|| format!("expected a whole number from 1 to {MOST_THREADS}"))
+}
+
+fn block_number(text: &str) -> Result<u64, String> {
+    let number = match text.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16),
+        None => text.parse(),
+    };
+    number.map_err(|_| "expected the number of a block, as in 19426587 or 0x1286d5b".to_owned())
+}
+
+fn rpc_url(text: &str) -> Result<String, String> {
+    match ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme)) {
+        true => Ok(text.to_owned()),
+        false => Err("expected a URL that starts with http:// or https://".to_owned()),
+    }
 }
 
 fn modes() -> impl clap::builder::TypedValueParser<Value = Mode> {
@@ -144,13 +214,18 @@ Examples:
   mundi replay fetch --rpc https://node.example/KEY --out blocks 21000000 21000001 21000002
   mundi replay blocks/
 
-A `fetch` that is a file of yours is replayed as ./fetch.")]
+Exit status:
+  0  all files are written
+  1  a block comes out differently on the state that the node gave; its file is not written
+  2  the node gave no usable answer, or the file cannot be written
+
+A folder of yours that is called fetch is replayed as ./fetch.")]
 pub(crate) struct FetchArgs {
     /// The node's JSON-RPC over HTTP.
-    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, value_parser = rpc_url)]
     pub(crate) rpc: String,
     /// Numbers of the blocks.
-    #[arg(required = true, value_name = "NUMBER")]
+    #[arg(required = true, value_name = "NUMBER", value_parser = block_number)]
     pub(crate) numbers: Vec<u64>,
     /// Folder for the files, made if it is absent.
     #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
@@ -160,34 +235,32 @@ pub(crate) struct FetchArgs {
     pub(crate) timeout: u64,
 }
 
-/// Run Ethereum's own test files.
-///
-/// Takes files, folders and .tar.gz archives of ethereum/tests and execution-spec-tests; files of other kinds are
-/// passed over. Every vector runs in sequential and in optimistic mode, and both must give what the file says.
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  mundi statetest GeneralStateTests/
-  mundi statetest state-tests.tar.gz --json | jq .total
-  mundi blocktest BlockchainTests/ValidBlocks --filter uncle
-
-Exit status: 0 all vectors pass, 1 some fail, 2 there are none, or files that cannot be read.")]
 pub(crate) struct ConformanceArgs {
     /// Test files, archives and folders.
     #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
-    /// Print JSON.
+    /// Print JSON: counts per folder, every failure, everything that was skipped and why.
     #[arg(long)]
     pub(crate) json: bool,
     /// Threads of each parallel execution; more than cores is fine and tests more.
-    #[arg(long, value_name = "N", default_value = "4")]
+    #[arg(long, value_name = "N", default_value = "4", value_parser = threads)]
     pub(crate) threads: NonZeroUsize,
-    /// Only vectors whose name contains this.
+    /// Only vectors whose name contains this; a name is FILE::TEST/FORK/….
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,
+    /// Skip the few vectors that take minutes each.
+    #[arg(long)]
+    pub(crate) skip_slow: bool,
 }
 
+/// Measure how fast this machine executes blocks.
 #[derive(Debug, Args)]
+#[command(disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  mundi bench execution --quick
+  mundi bench execution --only erc20 --threads 2")]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
     pub(crate) command: BenchCommand,
@@ -203,37 +276,48 @@ pub(crate) enum BenchCommand {
 /// Blocks of plain transfers, token transfers and swaps are generated: independent ones, ones with a hot account, serial
 /// chains and a mix. Sequential execution and the engine take turns in one process on one state in memory, and every
 /// result is compared. Ratios above one mean faster than sequential.
+///
+/// The same blocks then run, smaller, on a state whose first reads are slow, as those of a disk are.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  mundi bench execution --quick                   small blocks, under a minute
-  mundi bench execution                           blocks of a gigagas, minutes
-  mundi bench execution --only erc20 --threads 2
-  mundi bench execution --only none --blocks blocks/ --output json")]
+  mundi bench execution --quick                     small blocks, under a minute
+  mundi bench execution                             blocks of a gigagas, minutes
+  mundi bench execution --only erc20,mix --threads 2
+  mundi bench execution --only swaps --cold-read-us 500
+  mundi bench execution --only none --blocks blocks/ --output json
+
+Exit status:
+  0  measured
+  1  a run gave something else than sequential execution
+  2  there is nothing to measure, or a block file cannot be used")]
 pub(crate) struct BenchExecutionArgs {
-    /// Smaller blocks and fewer rounds.
+    /// Blocks of a tenth of the size, and fewer rounds.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Only generated workloads whose name contains this; `none` for none.
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    /// Only generated workloads whose name contains one of these; `none` for none [default: all].
+    #[arg(long, value_name = "TEXT,…", default_value = "", hide_default_value = true)]
     pub(crate) only: String,
     /// Block files and folders to measure as well.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) blocks: Vec<PathBuf>,
-    /// Threads; all cores unless said otherwise.
-    #[arg(long, value_name = "N")]
+    /// Threads [default: all cores].
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<NonZeroUsize>,
     /// Modes to compare with sequential execution.
-    #[arg(long, value_name = "MODE", default_value = "auto", value_parser = modes())]
+    #[arg(long, value_name = "MODE,…", default_value = "auto", value_delimiter = ',', value_parser = modes())]
     pub(crate) mode: Vec<Mode>,
-    /// Timed rounds of each workload, at least.
-    #[arg(long, value_name = "N")]
+    /// Timed rounds of each workload, at least [default: 11, or 5 with --quick].
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) runs: Option<NonZeroUsize>,
     /// Seed of the generated blocks.
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) seed: u64,
-    /// Leave out the part in which every first read of the state sleeps for 100 µs.
-    #[arg(long)]
+    /// How long a first read of the state sleeps in the part with slow reads, in microseconds.
+    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) cold_read_us: u64,
+    /// Leave out the part with slow reads.
+    #[arg(long, conflicts_with = "cold_read_us")]
     pub(crate) no_cold: bool,
     /// What to print.
     #[arg(long, value_name = "FORMAT", default_value = "table")]

@@ -1,7 +1,8 @@
 //! `mundi statetest` and `mundi blocktest`.
 
 use crate::{Verdict, cli::ConformanceArgs, console};
-use mundi_conformance::{Config, Failure, Workers, run};
+use mundi_conformance::{Config, Failure, Kind, SLOW, Summary, Workers, run};
+use std::fmt::Write as _;
 
 /// Failures that are shown one by one; the JSON lists more.
 const SHOWN_FAILURES: usize = 50;
@@ -15,7 +16,8 @@ pub(crate) fn block_tests(args: &ConformanceArgs) -> eyre::Result<Verdict> {
 }
 
 fn conformance(args: &ConformanceArgs, config: Config) -> eyre::Result<Verdict> {
-    let config = Config { threads: args.threads, filter: args.filter.clone(), ..config };
+    let skip = if args.skip_slow { SLOW.map(String::from).to_vec() } else { Vec::new() };
+    let config = Config { threads: args.threads, filter: args.filter.clone(), skip, ..config };
     let files = console::pool(console::threads(None).get())?;
     let engine = console::pool(args.threads.get() - 1)?;
     let bar = console::spinner();
@@ -31,10 +33,15 @@ fn conformance(args: &ConformanceArgs, config: Config) -> eyre::Result<Verdict> 
         json.push(b'\n');
         console::print(&json)?;
     } else {
-        console::print(format!("{}\n", summary.to_table()).as_bytes())?;
+        if summary.total.vectors > 0 {
+            console::print(table(&summary).as_bytes())?;
+        }
         for failure in summary.failures.iter().take(SHOWN_FAILURES) {
             let Failure { file, vector, reason, .. } = failure;
-            console::warn(&format!("{file}{}{vector}: {reason}", if vector.is_empty() { "" } else { "::" }));
+            console::warn(&match vector.as_str() {
+                "" => format!("error: {file}: {reason}"),
+                vector => format!("{file}::{vector}: {reason}"),
+            });
         }
         if summary.failures.len() > SHOWN_FAILURES {
             console::warn(&format!(
@@ -42,9 +49,9 @@ fn conformance(args: &ConformanceArgs, config: Config) -> eyre::Result<Verdict> 
                 summary.failures.len() - SHOWN_FAILURES
             ));
         }
-        if summary.total.vectors == 0 {
-            console::warn("error: no vectors were run: name test files, folders or .tar.gz archives of them");
-        }
+    }
+    if summary.total.vectors == 0 && summary.failures.is_empty() {
+        console::warn(&format!("error: {}", why_nothing(args, &config, &summary)));
     }
     Ok(if summary.total.failed > 0 {
         Verdict::Wrong
@@ -53,4 +60,24 @@ fn conformance(args: &ConformanceArgs, config: Config) -> eyre::Result<Verdict> 
     } else {
         Verdict::Right
     })
+}
+
+/// The table, and below it why vectors were skipped.
+fn table(summary: &Summary) -> String {
+    let mut text = format!("{}\n", summary.to_table());
+    for (reason, count, first) in summary.skip_reasons() {
+        let _ = writeln!(text, "{count} skipped, as {}::{}: {reason}", first.file, first.vector);
+    }
+    text
+}
+
+fn why_nothing(args: &ConformanceArgs, config: &Config, summary: &Summary) -> String {
+    let other = if config.kinds.contains(&Kind::State) { "blocktest" } else { "statetest" };
+    match (summary.other_kinds, &args.filter) {
+        (0, None) => {
+            "there are no tests here: name test files, folders or .tar.gz archives of them".to_owned()
+        }
+        (0, Some(filter)) => format!("no vector here has '{filter}' in its name"),
+        (files, _) => format!("the tests here ({files} files) are of another kind: try `mundi {other}`"),
+    }
 }

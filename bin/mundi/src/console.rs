@@ -6,7 +6,11 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
     num::NonZeroUsize,
     path::Path,
+    time::Duration,
 };
+
+/// How often a bar is drawn anew while nothing happens.
+const TICK: Duration = Duration::from_millis(120);
 
 /// Writes results to standard output. A reader that has seen enough and closed the pipe is no error.
 pub(crate) fn print(bytes: &[u8]) -> eyre::Result<()> {
@@ -17,9 +21,15 @@ pub(crate) fn print(bytes: &[u8]) -> eyre::Result<()> {
     }
 }
 
-/// Says on standard error what went wrong, with all causes.
+/// Says on standard error what went wrong, with all causes that the message does not mention already.
 pub(crate) fn error(error: &eyre::Report) {
-    warn(&format!("error: {error:#}"));
+    let mut line = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    warn(&format!("error: {line}"));
 }
 
 /// Writes a line to standard error. If nobody reads it there is nobody left to tell.
@@ -34,14 +44,27 @@ pub(crate) fn wants_color() -> bool {
 
 /// A progress bar on standard error, if that is a terminal and there is more than one step.
 pub(crate) fn progress(steps: usize, what: &str) -> ProgressBar {
-    if steps < 2 || !io::stderr().is_terminal() {
+    if steps < 2 {
         return ProgressBar::hidden();
     }
-    let style =
-        ProgressStyle::with_template("{bar:32.cyan/dim} {pos}/{len} {prefix} {msg}  {elapsed}, {eta} left")
-            .unwrap_or_else(|_| ProgressStyle::default_bar())
-            .progress_chars("━╸─");
-    ProgressBar::new(steps as u64).with_style(style).with_prefix(what.to_owned())
+    let bar = bar(what);
+    bar.set_length(steps as u64);
+    bar
+}
+
+/// A progress bar on standard error, if that is a terminal, whose length is set later.
+pub(crate) fn bar(what: &str) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(
+        "{bar:32.cyan/dim} {pos}/{len} {prefix}  {elapsed}, {eta} left  {wide_msg}",
+    )
+    .unwrap_or_else(|_| ProgressStyle::default_bar())
+    .progress_chars("━╸─");
+    let bar = ProgressBar::new(0).with_style(style).with_prefix(what.to_owned());
+    bar.enable_steady_tick(TICK);
+    bar
 }
 
 /// A spinner on standard error, if that is a terminal, for work of unknown length.
@@ -49,9 +72,24 @@ pub(crate) fn spinner() -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new_spinner();
-    bar.enable_steady_tick(std::time::Duration::from_millis(120));
+    let style = ProgressStyle::with_template("{spinner:.cyan} {elapsed}  {wide_msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let bar = ProgressBar::new_spinner().with_style(style);
+    bar.enable_steady_tick(TICK);
     bar
+}
+
+/// Whether a file can be written there, as far as can be told without touching it: long work should not end with
+/// a spelling mistake.
+pub(crate) fn check_target(path: &Path) -> eyre::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if path.is_dir() {
+        eyre::bail!("cannot write {}: it is a folder; name a file in it", path.display());
+    }
+    if !folder.is_dir() {
+        eyre::bail!("cannot write {}: there is no folder {}", path.display(), folder.display());
+    }
+    Ok(())
 }
 
 /// Writes a file of ours, replacing an older one.
@@ -66,10 +104,6 @@ pub(crate) fn threads(asked: Option<NonZeroUsize>) -> NonZeroUsize {
 
 /// A pool of this many threads, at least one.
 pub(crate) fn pool(threads: usize) -> eyre::Result<rayon::ThreadPool> {
-    const MOST: usize = 1024;
-    if threads > MOST {
-        eyre::bail!("{threads} threads are too many: {MOST} at most");
-    }
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads.max(1))
         .build()

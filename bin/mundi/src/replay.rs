@@ -7,14 +7,14 @@ use crate::{
 };
 use eyre::WrapErr as _;
 use mundi_chain::ChainSpec;
-use mundi_execution::Schedule;
+use mundi_execution::{Mode, Schedule};
 use mundi_replay::{
-    BlockFile, PageBlock, ReplayError, ReplayOptions, ReplayRecord, Replayed, UnusableFile, block_files,
-    render_page, replay,
+    BlockFile, InputError, PageBlock, ReplayError, ReplayOptions, ReplayRecord, Replayed, UnusableFile,
+    block_files, render_page, replay,
 };
 use std::{
     fs::File,
-    io::Read as _,
+    io::{ErrorKind, Read as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -23,7 +23,16 @@ use std::{
 const MAX_SCHEDULE_BYTES: u64 = 256 << 20;
 
 pub(crate) fn run(args: &ReplayArgs) -> eyre::Result<Verdict> {
-    let files = block_files(&args.paths)?;
+    let files = block_files(&args.paths).map_err(|error| match number_of_missing(&error) {
+        Some(number) => eyre::eyre!(
+            "there is no file {number}; `mundi replay fetch --rpc URL {number}` makes one of that block, from a node"
+        ),
+        None => error.into(),
+    })?;
+    args.report.iter().chain(&args.record).try_for_each(|path| console::check_target(path))?;
+    if args.record.is_some() && args.engine.mode == Mode::Sequential {
+        eyre::bail!("--record needs a parallel mode: sequential execution has no schedule");
+    }
     if (args.record.is_some() || args.schedule.is_some()) && files.len() != 1 {
         eyre::bail!(
             "--record and --schedule are for one block, but these paths name {}: give one file",
@@ -82,6 +91,16 @@ pub(crate) fn run(args: &ReplayArgs) -> eyre::Result<Verdict> {
         (0, false) => Verdict::Unusable,
         _ => Verdict::Wrong,
     })
+}
+
+/// The missing path, if it is the number of a block.
+fn number_of_missing(error: &InputError) -> Option<u64> {
+    match error {
+        InputError::Io { path, source } if source.kind() == ErrorKind::NotFound => {
+            path.to_str()?.parse().ok()
+        }
+        _ => None,
+    }
 }
 
 fn one(
