@@ -94,15 +94,27 @@ impl<'a> AccountCell<'a> {
 
     /// The account as step `step` finds it, and the newest step that changed it (0 if none; a change before
     /// the transactions counts as none).
-    pub(crate) fn read(&self, step: u32, clears: bool) -> (Option<Account>, u32) {
-        let Some(newest) = self.versions.newest_before(step) else { return (self.base, 0) };
-        match &newest.effect {
-            AccountEffect::Set(account) => (*account, newest.step),
-            AccountEffect::Adjust { settled, .. } if settled.get().is_some() => {
-                (*settled.get().expect("just seen"), newest.step)
-            }
-            AccountEffect::Adjust { .. } => (self.fold(step, clears), newest.step),
-        }
+    pub(crate) fn read(&'a self, step: u32, clears: bool) -> (Option<Account>, u32) {
+        let (account, witness) = self.observe(step, clears);
+        (account, witness.source)
+    }
+
+    /// The account as step `step` finds it, and a witness of that.
+    pub(crate) fn observe(
+        &'a self,
+        step: u32,
+        clears: bool,
+    ) -> (Option<Account>, Witness<'a, AccountCell<'a>, AccountEffect>) {
+        let newest = self.versions.newest_before(step);
+        let (account, source, solid) = match newest.map(|newest| (&newest.effect, newest.step)) {
+            None => (self.base, 0, true),
+            Some((AccountEffect::Set(account), source)) => (*account, source, true),
+            Some((AccountEffect::Adjust { settled, .. }, source)) => match settled.get() {
+                Some(account) => (*account, source, true),
+                None => (self.fold(step, clears), source, false),
+            },
+        };
+        (account, Witness { cell: self, newest, source, solid })
     }
 
     /// Sums up uncommitted relative changes. Their number is bounded by how far workers run ahead.
@@ -161,8 +173,20 @@ impl<'a> SlotCell<'a> {
 
     /// The value as step `step` finds it, `None` for the value before the block, and the step that wrote it (0 if
     /// none).
-    pub(crate) fn read(&self, step: u32) -> (Option<U256>, u32) {
-        let written = self.versions.newest_before(step);
+    pub(crate) fn read(&'a self, step: u32) -> (Option<U256>, u32) {
+        let (value, witness) = self.observe(step);
+        (value, witness.source)
+    }
+
+    /// The value as [`read`](Self::read) gives it, and a witness of that.
+    pub(crate) fn observe(&'a self, step: u32) -> (Option<U256>, Witness<'a, SlotCell<'a>, U256>) {
+        let newest = self.versions.newest_before(step);
+        let (value, source) = self.resolve(newest, step);
+        let solid = self.account.wipes.is_empty();
+        (value, Witness { cell: self, newest, source, solid })
+    }
+
+    fn resolve(&self, written: Option<&SlotVersion<'a>>, step: u32) -> (Option<U256>, u32) {
         if !self.account.wipes.is_empty()
             && let Some(wipe) = self.account.wipes.newest_before(step)
             && written.is_none_or(|version| version.step < wipe.step)
@@ -170,6 +194,45 @@ impl<'a> SlotCell<'a> {
             return (Some(U256::ZERO), wipe.step);
         }
         written.map_or((None, 0), |version| (Some(version.effect), version.step))
+    }
+}
+
+/// What a value was read from: as long as that is the newest version, the value has not changed.
+///
+/// Witnesses are small and lie together, so that checking them touches few cache lines of another core.
+#[derive(Debug)]
+pub(crate) struct Witness<'a, C, E> {
+    pub(crate) cell: &'a C,
+    newest: Option<&'a Version<'a, E>>,
+    /// The step of that version, 0 if there was none.
+    pub(crate) source: u32,
+    /// Whether the version alone tells the value.
+    solid: bool,
+}
+
+impl<C, E> Witness<'_, C, E> {
+    /// Makes it testify to nothing: the value itself has to be compared.
+    pub(crate) fn discredit(&mut self) {
+        self.solid = false;
+    }
+
+    fn is_newest(&self, newest: Option<&Version<'_, E>>) -> bool {
+        let address = |version: Option<&Version<'_, E>>| version.map(|version| ptr::from_ref(version).addr());
+        self.solid && address(newest) == address(self.newest)
+    }
+}
+
+impl<'a> Witness<'a, AccountCell<'a>, AccountEffect> {
+    /// Whether step `step` surely finds what was read.
+    pub(crate) fn stands(&self, step: u32) -> bool {
+        self.is_newest(self.cell.versions.newest_before(step))
+    }
+}
+
+impl<'a> Witness<'a, SlotCell<'a>, U256> {
+    /// Whether step `step` surely finds what was read.
+    pub(crate) fn stands(&self, step: u32) -> bool {
+        self.is_newest(self.cell.versions.newest_before(step)) && self.cell.account.wipes.is_empty()
     }
 }
 

@@ -65,7 +65,7 @@ fn is_wiped(cell: &AccountCell<'_>, end: u32) -> bool {
     !cell.wipes.is_empty() && cell.wipes.newest_before(end).is_some()
 }
 
-fn change(cell: &AccountCell<'_>, end: u32, clears: bool) -> AccountChange {
+fn change<'a>(cell: &'a AccountCell<'a>, end: u32, clears: bool) -> AccountChange {
     let (account, _) = cell.read(end, clears);
     let storage_wiped = cell.base.is_some() && account.is_some() && is_wiped(cell, end);
     AccountChange { address: cell.address, account, storage_wiped, storage: Vec::new() }

@@ -80,7 +80,7 @@ impl<'b, 'a> Committer<'b, 'a> {
     }
 
     /// The account as `step` finds it, rewards included.
-    pub(crate) fn account(&self, cell: &AccountCell<'a>, step: u32) -> Option<Account> {
+    pub(crate) fn account(&self, cell: &'a AccountCell<'a>, step: u32) -> Option<Account> {
         let (account, _) = cell.read(step, self.world.clears);
         match self.reward {
             Some(reward) if cell.address == self.world.beneficiary => {
@@ -93,7 +93,7 @@ impl<'b, 'a> Committer<'b, 'a> {
     /// Where the read set of the next transaction's effects does not hold.
     pub(crate) fn conflict(&self, effects: &Effects<'a>) -> Option<Location> {
         let step = step_of(self.next);
-        let slot = effects.reads.slots.iter().find(|read| {
+        let slot = effects.reads.doubtful_slots(step).find(|read| {
             // A value that nobody knows is one that this execution did not see.
             let now = read.cell.read(step).0.or_else(|| read.cell.known_base());
             now != Some(read.seen)
@@ -101,7 +101,8 @@ impl<'b, 'a> Committer<'b, 'a> {
         if let Some(read) = slot {
             return Some(Location::Slot(read.cell.account.address, read.cell.slot));
         }
-        let account = effects.reads.accounts.iter().find(|read| !read.holds(self.account(read.cell, step)));
+        let mut accounts = effects.reads.doubtful_accounts(step);
+        let account = accounts.find(|read| !read.holds(self.account(read.cell, step)));
         account.map(|read| Location::Account(read.cell.address))
     }
 
@@ -317,7 +318,7 @@ impl<'b, 'a> Committer<'b, 'a> {
     /// The effects of one transaction as state changes of their own.
     fn changes_of(&self, effects: &Effects<'a>, step: u32) -> StateChanges {
         let mut changes = StateChanges { code: effects.code.clone(), ..StateChanges::default() };
-        let change_of = |changes: &mut StateChanges, cell: &AccountCell<'a>| -> usize {
+        let change_of = |changes: &mut StateChanges, cell: &'a AccountCell<'a>| -> usize {
             let known = changes.accounts.iter().position(|change| change.address == cell.address);
             known.unwrap_or_else(|| {
                 changes.accounts.push(AccountChange {
@@ -350,7 +351,7 @@ impl<'b, 'a> Committer<'b, 'a> {
     pub(crate) fn transfer_changes(&self, parties: [&'a AccountCell<'a>; 2]) -> Option<StateChanges> {
         let step = step_of(self.next);
         let cells = parties.into_iter().chain(self.beneficiary);
-        let change = |cell: &AccountCell<'a>| AccountChange {
+        let change = |cell: &'a AccountCell<'a>| AccountChange {
             address: cell.address,
             account: self.account(cell, step + 1),
             storage_wiped: false,

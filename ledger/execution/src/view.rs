@@ -2,7 +2,7 @@
 
 use crate::{
     block::{AccessSet, Location},
-    cells::{AccountCell, Cells, SlotCell},
+    cells::{AccountCell, AccountEffect, Cells, SlotCell, Witness},
     effects::Effects,
     schedule::{RecordedRead, Seen},
     sequential::to_info,
@@ -147,9 +147,13 @@ pub(crate) struct SlotRead<'a> {
 pub(crate) struct Reads<'a> {
     pub(crate) accounts: Vec<AccountRead<'a>>,
     pub(crate) slots: Vec<SlotRead<'a>>,
+    /// One for each account, in the same order.
+    account_witnesses: Vec<Witness<'a, AccountCell<'a>, AccountEffect>>,
+    /// One for each slot, in the same order.
+    slot_witnesses: Vec<Witness<'a, SlotCell<'a>, U256>>,
 }
 
-impl Reads<'_> {
+impl<'a> Reads<'a> {
     /// In recordable form.
     pub(crate) fn record(&self) -> Vec<RecordedRead> {
         let accounts = self.accounts.iter().map(|read| RecordedRead {
@@ -175,16 +179,31 @@ impl Reads<'_> {
         self.slots.iter().map(|read| (read.cell.account.address, read.cell.slot)).collect()
     }
 
-    /// Whether anything read was written by `tx`.
+    /// Reads of slots of which it is not certain that step `step` finds the same.
+    pub(crate) fn doubtful_slots(&self, step: u32) -> impl Iterator<Item = &SlotRead<'a>> {
+        let doubtful =
+            self.slot_witnesses.iter().enumerate().filter(move |(_, witness)| !witness.stands(step));
+        doubtful.map(|(at, _)| &self.slots[at])
+    }
+
+    /// Reads of accounts of which it is not certain that step `step` finds the same.
+    pub(crate) fn doubtful_accounts(&self, step: u32) -> impl Iterator<Item = &AccountRead<'a>> {
+        let doubtful =
+            self.account_witnesses.iter().enumerate().filter(move |(_, witness)| !witness.stands(step));
+        doubtful.map(|(at, _)| &self.accounts[at])
+    }
+
+    /// Whether any slot read was written by `tx`.
     pub(crate) fn depends_on(&self, tx: crate::block::TxIndex) -> bool {
         let step = crate::worker::step_of(tx);
-        self.slots.iter().any(|read| read.source == step)
-            || self.accounts.iter().any(|read| read.looked && read.source == step)
+        self.slot_witnesses.iter().any(|witness| witness.source == step)
     }
 
     pub(crate) fn clear(&mut self) {
         self.accounts.clear();
         self.slots.clear();
+        self.account_witnesses.clear();
+        self.slot_witnesses.clear();
     }
 }
 
@@ -366,7 +385,14 @@ impl<'b, 'a> View<'b, 'a> {
     pub(crate) fn read_account(&mut self, address: Address) -> Result<Option<Account>, ReadError> {
         self.permit(Location::Account(address))?;
         let cell = self.account_cell(address)?;
-        let (mut seen, source) = cell.read(self.step, self.world.clears);
+        let (mut seen, mut witness) = cell.observe(self.step, self.world.clears);
+        if address == self.sender
+            || address == self.world.beneficiary
+            || matches!(self.source, Source::Scripted(_))
+        {
+            // What is seen is not, or not only, what the versions say.
+            witness.discredit();
+        }
         match &self.source {
             Source::Committed { reward: Some(reward) } if address == self.world.beneficiary => {
                 seen = crate::cells::adjust(
@@ -388,7 +414,9 @@ impl<'b, 'a> View<'b, 'a> {
             },
             _ => {}
         }
+        let source = witness.source;
         self.reads.accounts.push(AccountRead { cell, seen, source, looked: false, at_least: U256::ZERO });
+        self.reads.account_witnesses.push(witness);
         Ok(seen)
     }
 }
@@ -436,18 +464,22 @@ impl<'a> View<'_, 'a> {
         let address = account.address;
         self.permit(Location::Slot(address, slot))?;
         let cell = self.slot_cell(account, slot);
-        let (seen, source) = cell.read(self.step);
+        let (seen, mut witness) = cell.observe(self.step);
         let mut seen = match seen {
             Some(seen) => seen,
             None => cell.base(self.world.cells.state())?,
         };
         if let Source::Scripted(script) = &self.source {
             match script.get(&Location::Slot(address, slot)) {
-                Some(Seen::Slot(scripted)) => seen = *scripted,
+                Some(Seen::Slot(scripted)) => {
+                    seen = *scripted;
+                    witness.discredit();
+                }
                 _ => return Err(ReadError::Unscripted(Location::Slot(address, slot))),
             }
         }
-        self.reads.slots.push(SlotRead { cell, seen, source });
+        self.reads.slots.push(SlotRead { cell, seen, source: witness.source });
+        self.reads.slot_witnesses.push(witness);
         Ok(seen)
     }
 }
