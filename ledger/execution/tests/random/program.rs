@@ -38,10 +38,14 @@ pub(crate) enum Action {
     Store(u8, u8),
     Balance(u8, u8),
     SelfBalance(u8),
+    CodeSize(u8, u8),
     CodeHash(u8, u8),
+    CodeCopy(u8, u8),
+    Pay { fresh: bool, value: u8, result: u8 },
     Call { kind: u8, to: u8, value: u8, result: u8 },
     Create { salted: bool, value: u8 },
     Destroy(u8),
+    DestroySelf,
     RevertIfOdd(u8),
     Invalid,
     Log(u8),
@@ -60,11 +64,16 @@ pub(crate) fn action() -> impl Strategy<Value = Action> {
         2 => (slot.clone(), 0..3_u8).prop_map(|(slot, value)| Action::Store(slot, value)),
         2 => (slot.clone(), who.clone()).prop_map(|(slot, who)| Action::Balance(slot, who)),
         1 => slot.clone().prop_map(Action::SelfBalance),
+        1 => (slot.clone(), who.clone()).prop_map(|(slot, who)| Action::CodeSize(slot, who)),
         2 => (slot.clone(), who.clone()).prop_map(|(slot, who)| Action::CodeHash(slot, who)),
-        6 => (0..4_u8, who.clone(), 0..3_u8, slot.clone())
+        1 => (slot.clone(), who.clone()).prop_map(|(slot, who)| Action::CodeCopy(slot, who)),
+        2 => (any::<bool>(), 0..3_u8, slot.clone())
+            .prop_map(|(fresh, value, result)| Action::Pay { fresh, value, result }),
+        6 => (0..6_u8, who.clone(), 0..3_u8, slot.clone())
             .prop_map(|(kind, to, value, result)| Action::Call { kind, to, value, result }),
-        2 => (any::<bool>(), 0..2_u8).prop_map(|(salted, value)| Action::Create { salted, value }),
+        2 => (any::<bool>(), 0..3_u8).prop_map(|(salted, value)| Action::Create { salted, value }),
         1 => who.prop_map(Action::Destroy),
+        1 => Just(Action::DestroySelf),
         1 => slot.clone().prop_map(Action::RevertIfOdd),
         1 => Just(Action::Invalid),
         2 => slot.clone().prop_map(Action::Log),
@@ -132,17 +141,45 @@ impl Code {
                 self.push_address(who);
                 self.op(&[BALANCE, PUSH1, slot, SSTORE]);
             }
+            // The instruction itself is unknown before Istanbul and ends the call there.
+            Action::SelfBalance(slot) if slot == 0 => self.op(&[SELFBALANCE, PUSH1, slot, SSTORE]),
             Action::SelfBalance(slot) => self.op(&[ADDRESS, BALANCE, PUSH1, slot, SSTORE]),
-            Action::CodeHash(slot, who) => {
+            Action::CodeSize(slot, who) => {
                 self.push_address(who);
                 self.op(&[EXTCODESIZE, PUSH1, slot, SSTORE]);
+            }
+            Action::CodeHash(slot, who) => {
+                self.push_address(who);
+                self.op(&[EXTCODEHASH, PUSH1, slot, SSTORE]);
+            }
+            Action::CodeCopy(slot, who) => {
+                self.op(&[PUSH1, 32, PUSH1, 0, PUSH1, 0]);
+                self.push_address(who);
+                self.op(&[EXTCODECOPY, PUSH1, 0, MLOAD, PUSH1, slot, SSTORE]);
+            }
+            // To an address that the caller determines, or to one that a counter makes new each time.
+            Action::Pay { fresh, value, result } => {
+                for _ in 0..4 {
+                    self.push(0);
+                }
+                self.push(value);
+                let to = if fresh { &[PUSH1, result, SLOAD, PUSH2, 0x77, 0x00, ADD][..] } else { &[ORIGIN] };
+                self.op(to);
+                self.op(&[PUSH2, 0x20, 0x00, CALL, PUSH1, result, SLOAD, ADD, PUSH1, result, SSTORE]);
             }
             Action::Call { kind, to, value, result } => {
                 for _ in 0..4 {
                     self.push(0);
                 }
-                let (opcode, has_value) =
-                    [(CALL, true), (CALLCODE, true), (DELEGATECALL, false), (CALL, true)][kind as usize % 4];
+                // Most calls carry value.
+                let (opcode, has_value) = [
+                    (CALL, true),
+                    (CALLCODE, true),
+                    (DELEGATECALL, false),
+                    (CALL, true),
+                    (STATICCALL, false),
+                    (CALL, true),
+                ][kind as usize % 6];
                 if has_value {
                     self.push(value);
                 }
@@ -168,6 +205,7 @@ impl Code {
                 self.push_address(to);
                 self.op(&[SELFDESTRUCT]);
             }
+            Action::DestroySelf => self.op(&[ADDRESS, SELFDESTRUCT]),
             Action::RevertIfOdd(slot) => {
                 self.op(&[PUSH1, slot, SLOAD, PUSH1, 1, AND, ISZERO]);
                 self.skip_if(&[PUSH1, 0, PUSH1, 0, REVERT]);
