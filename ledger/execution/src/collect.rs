@@ -3,11 +3,13 @@
 use crate::{
     cells::{AccountCell, NOWHERE, SlotCell, TAKEN},
     changes::{AccountChange, StateChanges},
+    helpers,
     sync::Ordering,
     written::Written,
 };
 use alloy_primitives::{B256, U256};
 use revm::bytecode::Bytecode;
+use std::sync::OnceLock;
 
 /// Cells from which on gathering is shared among threads; below, waking one costs more.
 const PARALLEL_CELLS: usize = 8192;
@@ -28,7 +30,6 @@ pub(crate) fn changes<'a>(
     if threads > 1 && cells >= PARALLEL_CELLS {
         parts = threads;
     }
-    let mut results: Vec<Part<'a>> = (0..parts).map(|_| Part::default()).collect();
     let chunk = |part: usize, len: usize| part * len / parts..(part + 1) * len / parts;
     let resolve = |part: usize| {
         let own = &accounts[chunk(part, accounts.len())];
@@ -37,23 +38,16 @@ pub(crate) fn changes<'a>(
         let (accounts, cells) = changed_accounts(own, capacity, end, clears);
         Part { accounts, cells, slots: changed_slots(&slots[chunk(part, slots.len())], end) }
     };
-    if let [only] = results.as_mut_slice() {
-        *only = resolve(0);
-    } else {
-        pool.in_place_scope(|scope| {
-            let (first, others) = results.split_first_mut().expect("there is a part");
-            for (part, result) in (1..).zip(others) {
-                let resolve = &resolve;
-                scope.spawn(move |_| *result = resolve(part));
-            }
-            *first = resolve(0);
-        });
-    }
+    let results: Vec<OnceLock<Part<'a>>> = (0..parts).map(|_| OnceLock::new()).collect();
+    helpers::share(pool, threads, parts, |part| {
+        let _ = results[part].set(resolve(part));
+    });
+    let results =
+        results.into_iter().map(|part| part.into_inner().expect("gathering does not panic")).collect();
     StateChanges { accounts: join(results, end, clears), code }
 }
 
 /// Changes found by one thread.
-#[derive(Default)]
 struct Part<'a> {
     accounts: Vec<AccountChange>,
     /// Whose they are.

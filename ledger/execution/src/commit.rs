@@ -19,8 +19,9 @@ use crate::{
     report::Dependency,
     schedule::Event,
     state::Account,
+    sync::Ordering,
     versions::Version,
-    view::{Source, View, World},
+    view::{Source, View, World, is_modest},
     worker::{Execution, Worker, step_of},
 };
 use alloy_primitives::{
@@ -28,7 +29,13 @@ use alloy_primitives::{
     map::{B256Map, HashMap},
 };
 use revm::bytecode::Bytecode;
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// How long the committer waits for a transaction that runs elsewhere, at first.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 /// Makes results final, one transaction after another.
 pub(crate) struct Committer<'b, 'a> {
@@ -49,6 +56,10 @@ pub(crate) struct Committer<'b, 'a> {
     pub(crate) dependencies: Option<Vec<Dependency>>,
     /// The schedule, if it is recorded.
     pub(crate) events: Option<&'b Mutex<Vec<Event>>>,
+    /// The next transaction, if it was found running elsewhere, and since when.
+    pub(crate) stalled: Option<(TxIndex, Instant)>,
+    /// How long to wait for a transaction that runs elsewhere.
+    pub(crate) patience: Duration,
     /// Why the block cannot be executed.
     pub(crate) error: Option<ExecutionError>,
 }
@@ -75,6 +86,8 @@ impl<'b, 'a> Committer<'b, 'a> {
             access_list: world.lists_accesses.then(AccessListBuilder::default),
             dependencies: options.trace.then(Vec::new),
             events,
+            stalled: None,
+            patience: PATIENCE,
             error: None,
         }
     }
@@ -122,6 +135,7 @@ impl<'b, 'a> Committer<'b, 'a> {
             Execution::Undeclared => worker.charge(tx, self.reward)?,
             Execution::Invalid(reason) => return self.skip(SkipReason::Invalid(reason)),
             Execution::Failed(error) => return Err(error),
+            Execution::Abandoned => unreachable!("only speculation is given up"),
         };
         inspect(&effects);
         // Whoever reads these writes records its event after this one.
@@ -232,8 +246,9 @@ impl<'b, 'a> Committer<'b, 'a> {
 
     /// Adds the next transaction's reward to the fee recipient's pending ones.
     pub(crate) fn add_reward(&mut self, amount: U256, view: &mut View<'b, 'a>) -> Result<(), ExecutionError> {
-        let pending = self.reward.unwrap_or_default().wrapping_add(amount);
-        if !amount.is_zero() && self.access_list.is_none() && self.beneficiary.is_some() {
+        let pending = self.reward.unwrap_or_default().saturating_add(amount);
+        let ordinary = !amount.is_zero() && self.access_list.is_none() && is_modest(pending);
+        if ordinary && self.beneficiary.is_some() && !self.world.immodest.load(Ordering::Acquire) {
             self.reward = Some(pending);
             return Ok(());
         }
@@ -246,7 +261,13 @@ impl<'b, 'a> Committer<'b, 'a> {
         self.beneficiary = Some(cell);
         let step = step_of(self.next);
         let before = self.account(cell, step + 1);
-        self.reward = Some(pending);
+        let balance = before.map_or(U256::ZERO, |before| before.balance);
+        if !is_modest(balance) {
+            self.world.immodest.store(true, Ordering::Release);
+        }
+        // A reward that overflows the balance is lost.
+        let gained = if balance.checked_add(amount).is_some() { amount } else { U256::ZERO };
+        self.reward = Some(self.reward.unwrap_or_default().wrapping_add(gained));
         let after = self.account(cell, step + 1);
         if before.is_some() && after.is_none() {
             // A zero reward touched an empty account (EIP-161).
@@ -366,6 +387,20 @@ impl<'b, 'a> Committer<'b, 'a> {
     pub(crate) fn note_event(&self, event: impl FnOnce() -> Event) {
         if let Some(events) = self.events {
             events.lock().unwrap_or_else(PoisonError::into_inner).push(event());
+        }
+    }
+
+    /// Called when the next transaction runs elsewhere. How long that has been so, if it is too long.
+    pub(crate) fn lose_patience(&mut self, tx: TxIndex) -> Option<Duration> {
+        let now = Instant::now();
+        match self.stalled {
+            Some((stalled, since)) if stalled == tx => {
+                Some(now.duration_since(since)).filter(|waited| *waited > self.patience)
+            }
+            _ => {
+                self.stalled = Some((tx, now));
+                None
+            }
         }
     }
 

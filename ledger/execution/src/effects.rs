@@ -35,6 +35,9 @@ pub(crate) struct Effects<'a> {
     pub(crate) fresh_slots: Vec<(Address, U256)>,
 }
 
+/// Used effects that wait for their next use. They travel between threads, so each stays in a box of its own.
+pub(crate) type Spare<'a> = Vec<Box<Effects<'a>>>;
+
 impl<'a> Effects<'a> {
     /// Empties it for another use.
     pub(crate) fn clear(&mut self) {
@@ -112,6 +115,10 @@ impl<'a> Effects<'a> {
             let read = &mut view.reads.accounts[at];
             let (cell, seen) = (read.cell, read.seen);
             if is_gone(&account) {
+                if address == beneficiary && !account.is_selfdestructed() && !self.reward.is_zero() {
+                    // Touched while empty, but the reward keeps it.
+                    continue;
+                }
                 if address == beneficiary && account.is_selfdestructed() {
                     self.beneficiary_destroyed = true;
                 }

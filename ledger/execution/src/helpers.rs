@@ -11,7 +11,11 @@
 
 use std::{
     mem,
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 type Work<'w> = dyn Fn() + Sync + 'w;
@@ -76,6 +80,24 @@ impl<'w> Helpers<'w> {
     }
 }
 
+/// Does the parts `0..parts` of a piece of work with up to `threads` threads, the caller's included. A busy pool makes
+/// nobody wait: the caller does what nobody else does. A part that panics is left undone.
+pub(crate) fn share(pool: &rayon::ThreadPool, threads: usize, parts: usize, work: impl Fn(usize) + Sync) {
+    let next = AtomicUsize::new(0);
+    let run = || {
+        loop {
+            let part = next.fetch_add(1, Ordering::Relaxed);
+            if part >= parts {
+                return;
+            }
+            let _ = catch_unwind(AssertUnwindSafe(|| work(part)));
+        }
+    };
+    let helpers = Helpers::new(pool, &run);
+    (1..threads.min(parts)).for_each(|_| helpers.call());
+    run();
+}
+
 impl Drop for Helpers<'_> {
     fn drop(&mut self) {
         let mut inside = self.door.inside.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,7 +111,6 @@ impl Drop for Helpers<'_> {
 #[cfg(all(test, not(feature = "loom")))]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
     fn work_is_over_when_the_helpers_are_gone() {

@@ -2,16 +2,21 @@
 //!
 //! Balances change by addition, so two transactions that only add to or take from one account do not conflict.
 //! They do when one of them *looks*: through `BALANCE` or `SELFBALANCE`, by destroying the account, or by
-//! spending more than it surely has. These wrappers note the look and leave the semantics to revm.
+//! spending more than it surely has. These wrappers note the look and leave the semantics to revm. One more counts
+//! jumps, so that a speculative execution can be given up.
 
-use crate::{view::View, vm::VmContext};
+use crate::{
+    view::View,
+    vm::{ReadError, VmContext},
+};
 use alloy_primitives::{Address, U256};
 use revm::{
     bytecode::opcode,
+    context_interface::context::ContextError,
     handler::instructions::EthInstructions,
     interpreter::{
-        Instruction, InstructionContext, InstructionExecResult,
-        instructions::{contract, host},
+        Instruction, InstructionContext, InstructionExecResult, InstructionResult,
+        instructions::{contract, control, host},
         interpreter::EthInterpreter,
         interpreter_types::InputsTr,
     },
@@ -27,6 +32,7 @@ pub(crate) fn install<'b, 'a>(
         let gas = instructions.gas_table()[opcode as usize];
         instructions.insert_instruction(opcode, Instruction::new(instruction), gas);
     };
+    replace(opcode::JUMPDEST, jump_dest);
     replace(opcode::BALANCE, balance);
     replace(opcode::SELFBALANCE, self_balance);
     replace(opcode::CALL, call);
@@ -51,6 +57,15 @@ fn note_spending(context: &mut Context<'_, '_, '_>, value_depth: usize) {
         let spender = context.interpreter.input.target_address();
         context.host.journaled_state.database.note_spending(spender, value);
     }
+}
+
+/// Every loop passes here, so this is where a speculative execution can be stopped.
+fn jump_dest(context: Context<'_, '_, '_>) -> InstructionExecResult {
+    if context.host.journaled_state.database.note_jump() {
+        context.host.error = Err(ContextError::Db(ReadError::Abandoned));
+        return Err(InstructionResult::FatalExternalError);
+    }
+    control::jumpdest(context)
 }
 
 fn balance(mut context: Context<'_, '_, '_>) -> InstructionExecResult {

@@ -2,11 +2,11 @@
 //!
 //! # How it works
 //!
-//! Every worker, the caller's thread among them, repeats: try to take the commit lock and commit what can be
-//! committed; otherwise speculate on the next transaction that looks promising; otherwise wait a moment. The
-//! committer walks the block in order. A speculative result whose reads still hold, by value, is taken. Any
-//! other transaction is executed right there on committed state. So a block without parallelism costs what
-//! sequential execution costs, and helpers only help.
+//! Every worker, the caller's thread among them, repeats: commit what can be committed, then speculate on the next
+//! transaction that looks promising, or wait a moment. Committing is left to the caller's thread as long as helpers
+//! have other work. The committer walks the block in order. A speculative result whose reads still hold, by value,
+//! is taken. A transaction that nobody executes is executed right there on committed state, and so is one whose
+//! result does not hold. So a block without parallelism costs what sequential execution costs, and helpers only help.
 //!
 //! # Failure
 //!
@@ -82,14 +82,19 @@ pub(crate) fn execute(
     })?;
     let seeds = match given {
         Some(list) => {
-            guarded(Stage::PreBlock, || seeds::plant(list, worker.view(), count, pool)).map(Some)?
+            guarded(Stage::PreBlock, || seeds::plant(list, worker.view(), count, pool, threads)).map(Some)?
         }
         None => None,
     };
     let mut written = Vec::with_capacity(threads);
     let (mut committer, counts, spans) = match &options.schedule {
         Some(schedule) => {
-            let counts = rerun::follow(schedule, &mut committer, &mut worker)?;
+            let followed =
+                catch_unwind(AssertUnwindSafe(|| rerun::follow(schedule, &mut committer, &mut worker)));
+            let counts = followed.unwrap_or_else(|panic| {
+                let at = committer.stage();
+                Err(ExecutionError::Fault { at, message: panic_message(&*panic) })
+            })?;
             (committer, counts, None)
         }
         None => {
@@ -167,6 +172,8 @@ const FIRST_CALL: Duration = Duration::from_micros(25);
 const NEXT_CALL: Duration = Duration::from_micros(200);
 /// How long after a look that promised nothing the next one comes.
 const NEXT_LOOK: Duration = Duration::from_micros(50);
+/// However long transactions are, the committer does not wait longer for one that runs elsewhere.
+const MOST_PATIENCE: Duration = Duration::from_millis(100);
 /// How often each helper may come in one block.
 const CALLS_PER_HELPER: usize = 4;
 
@@ -369,8 +376,15 @@ impl<'b, 'a> Run<'b, 'a> {
         if let Some(seeds) = &self.seeds {
             seeds[tx.0 as usize].kill();
         }
+        let mut waited = None;
         match self.scheduler.status(tx) {
-            Status::Running => return Ok(false),
+            Status::Running => {
+                waited = committer.lose_patience(tx);
+                if waited.is_none() || !self.scheduler.steal(tx) {
+                    return Ok(false);
+                }
+            }
+            Status::Publishing | Status::Stolen => return Ok(false),
             Status::Ready if !self.scheduler.claim(tx) => return Ok(false),
             Status::Ready if self.scheduler.is_plain(tx) => {
                 let start = self.now();
@@ -405,7 +419,17 @@ impl<'b, 'a> Run<'b, 'a> {
             worker.recycle(effects);
         }
         let start = self.now();
+        let began = waited.map(|_| Instant::now());
         committer.execute(worker, |effects| self.learn(tx, conflict, effects))?;
+        if let (Some(waited), Some(began)) = (waited, began) {
+            let took = began.elapsed();
+            // A transaction that is long in any case deserves more patience; one that is not was led astray.
+            if took > waited / 4 {
+                committer.patience = (took * 4).min(MOST_PATIENCE);
+            } else {
+                self.scheduler.back_off(tx);
+            }
+        }
         self.span(worker.number, tx, start, true);
         counts.executions += 1;
         counts.in_order += 1;
@@ -444,6 +468,13 @@ impl<'b, 'a> Run<'b, 'a> {
         let execution = worker.execute(tx, Source::Speculative);
         self.span(worker.number, tx, start, false);
         counts.executions += 1;
+        if matches!(execution, Execution::Abandoned) && !self.world.ended.load(Ordering::Relaxed) {
+            self.scheduler.back_off(tx);
+        }
+        if !self.scheduler.publish(tx) {
+            // The committer has lost patience and executes it itself.
+            return;
+        }
         if let Execution::Done(effects) = execution {
             if let Some(events) = self.events {
                 let event = Event::Speculated { tx, worker: worker.number, reads: effects.reads.record() };

@@ -46,6 +46,9 @@ pub(crate) fn follow<'b, 'a>(
                 if tx.0 as usize >= committer.block.transactions.len() {
                     return Err(misfit(format!("it speculates on transaction {tx}, which does not exist")));
                 }
+                if *tx < committer.next {
+                    return Err(misfit(format!("it speculates on transaction {tx}, which is committed")));
+                }
                 counts.executions += 1;
                 let effects = speculate(*tx, reads, worker)?;
                 effects.publish(worker.view());
@@ -54,7 +57,7 @@ pub(crate) fn follow<'b, 'a>(
                 }
             }
             Event::Committed { tx, speculative } => {
-                if *tx != committer.next {
+                if *tx != committer.next || tx.0 as usize >= committer.block.transactions.len() {
                     return Err(misfit(format!(
                         "it commits transaction {tx} where {} is next",
                         committer.next
@@ -102,6 +105,7 @@ fn speculate<'a>(
             Err(misfit(format!("transaction {tx} is invalid on what it read: {reason}")))
         }
         Execution::Undeclared => Err(misfit(format!("transaction {tx} leaves its declared set"))),
+        Execution::Abandoned => unreachable!("only speculation is given up"),
         Execution::Failed(error) => Err(misfit(error.to_string())),
     }
 }
@@ -116,6 +120,10 @@ fn commit<'b, 'a>(
     let tx = committer.next;
     if speculative {
         let effects = result.ok_or_else(|| misfit(format!("transaction {tx} has no result to commit")))?;
+        let env = &committer.block.transactions[tx.0 as usize].env;
+        if let Err(reason) = committer.totals.admit(committer.block, env) {
+            return Err(misfit(format!("it commits a result of transaction {tx}: {reason}")));
+        }
         if let Some(location) = committer.conflict(&effects) {
             return Err(misfit(format!(
                 "the result of transaction {tx} does not hold at {location:?}, but was committed"

@@ -15,7 +15,7 @@ use crate::{
     sync::{AtomicBool, AtomicU8, AtomicU32, Ordering},
 };
 use alloy_primitives::{
-    Address, FixedBytes, TxKind,
+    Address, TxKind,
     map::{AddressMap, HashMap},
 };
 use std::{
@@ -34,6 +34,10 @@ pub(crate) enum Status {
     Running = 1,
     /// Its result lies in its slot, or there is none to be had.
     Done = 2,
+    /// It has been executed, and its result is being put in place.
+    Publishing = 3,
+    /// The committer executes it, although somebody else did.
+    Stolen = 4,
 }
 
 /// No transaction.
@@ -56,6 +60,10 @@ pub(crate) struct Scheduler {
     has_ready: Padded<AtomicBool>,
     /// Whether anybody ever waited.
     has_waited: AtomicBool,
+    /// Nobody speculates before this transaction is next to be committed.
+    resume_at: AtomicU32,
+    /// How many transactions the next pause lasts.
+    pause: AtomicU32,
 }
 
 /// Keeps what is written often out of the cache lines of what is read often.
@@ -137,6 +145,8 @@ impl Scheduler {
             waiting: Mutex::default(),
             has_ready: Padded(AtomicBool::new(false)),
             has_waited: AtomicBool::new(false),
+            resume_at: AtomicU32::new(0),
+            pause: AtomicU32::new(16),
         }
     }
 
@@ -154,7 +164,11 @@ impl Scheduler {
     pub(crate) fn is_promising(&self) -> bool {
         const LOOK_AHEAD: u32 = 32;
         const ENOUGH: usize = 16;
-        let next = self.next.0.load(Ordering::Relaxed).max(self.frontier.0.load(Ordering::Relaxed) + 1);
+        let frontier = self.frontier.0.load(Ordering::Relaxed);
+        if frontier < self.resume_at.load(Ordering::Relaxed) {
+            return false;
+        }
+        let next = self.next.0.load(Ordering::Relaxed).max(frontier + 1);
         let end = next.saturating_add(LOOK_AHEAD).min(self.status.len() as u32);
         let (mut plain, mut free, mut bound) = (0, 0, 0);
         for tx in (next..end).map(TxIndex) {
@@ -173,7 +187,9 @@ impl Scheduler {
         match self.status[tx.0 as usize].load(Ordering::Acquire) {
             0 => Status::Ready,
             1 => Status::Running,
-            _ => Status::Done,
+            2 => Status::Done,
+            3 => Status::Publishing,
+            _ => Status::Stolen,
         }
     }
 
@@ -182,6 +198,28 @@ impl Scheduler {
         let status = &self.status[tx.0 as usize];
         let (ready, running) = (Status::Ready as u8, Status::Running as u8);
         status.compare_exchange(ready, running, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// A claimed transaction has been executed. `false` if the committer has lost patience and taken it over: then the
+    /// result must not be published, nor the transaction be called done.
+    pub(crate) fn publish(&self, tx: TxIndex) -> bool {
+        let (running, publishing) = (Status::Running as u8, Status::Publishing as u8);
+        let status = &self.status[tx.0 as usize];
+        status.compare_exchange(running, publishing, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Takes a running transaction over for the committer.
+    pub(crate) fn steal(&self, tx: TxIndex) -> bool {
+        let (running, stolen) = (Status::Running as u8, Status::Stolen as u8);
+        let status = &self.status[tx.0 as usize];
+        status.compare_exchange(running, stolen, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Speculation on `tx` did harm: it ran long on values that were wrong. Nobody speculates for a while, each time
+    /// for twice as long.
+    pub(crate) fn back_off(&self, tx: TxIndex) {
+        let pause = self.pause.fetch_add(self.pause.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.resume_at.fetch_max(tx.0.saturating_add(pause), Ordering::Relaxed);
     }
 
     /// The transaction has been executed: its result, if any, is in place, or it is committed.
@@ -202,6 +240,9 @@ impl Scheduler {
     pub(crate) fn pick(&self, mut prepare: impl FnMut(TxIndex) -> bool) -> Option<TxIndex> {
         let mut prepared = 0;
         loop {
+            if self.frontier.0.load(Ordering::Acquire) < self.resume_at.load(Ordering::Relaxed) {
+                return None;
+            }
             if let Some(tx) = self.pop_ready() {
                 return Some(tx);
             }
@@ -230,7 +271,10 @@ impl Scheduler {
                 if !prepare(tx) {
                     return Some(tx);
                 }
-                self.status[next as usize].store(Status::Ready as u8, Ordering::Release);
+                let (running, ready) = (Status::Running as u8, Status::Ready as u8);
+                // If the committer has taken it over meanwhile, it stays taken.
+                let status = &self.status[next as usize];
+                let _ = status.compare_exchange(running, ready, Ordering::AcqRel, Ordering::Relaxed);
                 prepared += 1;
                 // Look at the commit again now and then.
                 if prepared == 32 {
@@ -347,13 +391,23 @@ impl Scheduler {
     }
 }
 
+/// Sender and target mixed into one number: a mix-up costs time, not correctness.
+fn pair(sender: Address, target: Address) -> u64 {
+    let word = |address: Address, at: usize| {
+        u64::from_le_bytes(address[at..at + 8].try_into().expect("eight bytes"))
+    };
+    let fold = |address: Address, odd: u64| {
+        (word(address, 12).wrapping_mul(odd) ^ word(address, 0)).wrapping_mul(odd.rotate_left(17) | 1)
+    };
+    fold(sender, 0x9e37_79b9_7f4a_7c15).rotate_left(23) ^ fold(target, 0xd6e8_feb8_6659_fd93)
+}
+
 impl Chains {
     fn new(block: &Block, plain: &[bool], heat: u8) -> Self {
         let count = block.transactions.len();
         let mut chains: AddressMap<(u32, u32)> = AddressMap::default();
         chains.reserve(count / 2);
-        // Sender and target mixed: a mix-up costs time, not correctness.
-        let mut siblings: AddressMap<u32> = AddressMap::default();
+        let mut siblings: HashMap<u64, u32> = HashMap::default();
         siblings.reserve(count);
         let (mut previous, mut chain, mut sibling) =
             (Vec::with_capacity(count), Vec::with_capacity(count), Vec::with_capacity(count));
@@ -374,8 +428,7 @@ impl Chains {
             let entry = chains.entry(to).or_insert((next, NONE));
             chain.push(entry.0);
             previous.push(std::mem::replace(&mut entry.1, index));
-            let pair = Address::from(FixedBytes::from(tx.env.caller.0) ^ FixedBytes::from(to.0));
-            sibling.push(siblings.insert(pair, index).unwrap_or(NONE));
+            sibling.push(siblings.insert(pair(tx.env.caller, to), index).unwrap_or(NONE));
         }
         let heat = (0..chains.len().max(1)).map(|_| AtomicU8::new(heat)).collect();
         Self { previous, chain, heat, sibling }

@@ -7,15 +7,15 @@
 use crate::{
     cells::{AccountCell, AccountEffect, AccountVersion, SlotVersion},
     error::ExecutionError,
+    helpers,
     state::Account,
     versions::Version,
     view::View,
 };
 use alloy_eip7928::{AccountChanges, BlockAccessList, validate_block_access_list};
 use alloy_primitives::{KECCAK256_EMPTY, keccak256};
-use rayon::prelude::*;
 use revm::bytecode::Bytecode;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 /// Seeds of one transaction.
 #[derive(Default)]
@@ -38,27 +38,38 @@ pub(crate) fn plant<'a>(
     view: &mut View<'_, 'a>,
     transactions: usize,
     pool: &rayon::ThreadPool,
+    threads: usize,
 ) -> Result<Vec<Seeds<'a>>, ExecutionError> {
     validate_block_access_list(list, transactions)
         .map_err(|error| ExecutionError::AccessList(error.to_string()))?;
     let state = view.world.cells.state();
     // A failed read is met again, and reported, by the transaction that needs the account.
-    let bases: Vec<_> =
-        pool.install(|| list.par_iter().map(|changes| state.account(&changes.address)).collect());
+    const CHUNK: usize = 64;
+    let bases: Vec<OnceLock<Option<Account>>> = list.iter().map(|_| OnceLock::new()).collect();
+    helpers::share(pool, threads, list.len().div_ceil(CHUNK), |part| {
+        let chunk = part * CHUNK..list.len().min((part + 1) * CHUNK);
+        for (changes, base) in list[chunk.clone()].iter().zip(&bases[chunk]) {
+            if let Ok(account) = state.account(&changes.address) {
+                let _ = base.set(account);
+            }
+        }
+    });
     let mut seeds: Vec<Seeds<'a>> = (0..transactions).map(|_| Seeds::default()).collect();
     for (changes, base) in list.iter().zip(bases) {
-        let Ok(base) = base else { continue };
+        let Some(base) = base.into_inner() else { continue };
         let cell = view.world.cells.known_account(changes.address, base, view.arena);
         plant_account(changes, cell, view, &mut seeds);
         for slot in &changes.storage_changes {
             let slot_cell = view.world.cells.slot(cell, slot.slot, view.arena);
+            let mut planted = Vec::with_capacity(slot.changes.len());
             for change in &slot.changes {
                 if let Some((step, seeds)) = seeds_of(&mut seeds, change.block_access_index.0) {
-                    let version = view.arena.alloc(Version::new(step, change.new_value));
-                    view.written.slot(slot_cell, version);
+                    let version = &*view.arena.alloc(Version::new(step, change.new_value));
+                    planted.push(version);
                     seeds.slots.push(version);
                 }
             }
+            slot_cell.versions.seed(view.arena.alloc_slice_copy(&planted));
         }
     }
     Ok(seeds)
@@ -97,6 +108,7 @@ fn plant_account<'a>(
         let edit: Edit<'_> = Box::new(move |account| account.code_hash = hash);
         edits.entry(change.block_access_index.0).or_default().push(edit);
     }
+    let mut planted = Vec::with_capacity(edits.len());
     // What the steps before the transactions did has really happened by now.
     let (mut account, _) = cell.read(1, world.clears);
     for (index, edits) in edits {
@@ -104,10 +116,11 @@ fn plant_account<'a>(
         let mut now = account.unwrap_or_default();
         edits.iter().for_each(|edit| edit(&mut now));
         account = (!world.clears || !now.is_empty()).then_some(now);
-        let version = view.arena.alloc(Version::new(step, AccountEffect::Set(account)));
-        view.written.account(cell, version);
+        let version = &*view.arena.alloc(Version::new(step, AccountEffect::Set(account)));
+        planted.push(version);
         seeds.accounts.push(version);
     }
+    cell.versions.seed(view.arena.alloc_slice_copy(&planted));
 }
 
 /// Compares the given list with the one that was built.

@@ -69,7 +69,10 @@ pub(crate) fn execute(
             return Err(ExecutionError::InvalidTransaction { index, reason: reason.clone() });
         }
         let changes = run.overlay().stream.take();
-        sink.committed(Committed { index, outcome: &outcome, changes: changes.as_ref() });
+        guarded(at, || {
+            sink.committed(Committed { index, outcome: &outcome, changes: changes.as_ref() });
+            Ok(())
+        })?;
         outcomes.push(outcome);
     }
     run.step = block.transactions.len() as u64 + 1;

@@ -16,7 +16,7 @@ use crate::{
     state::StateError,
     undeclared::priority_price,
     versions::Version,
-    view::View,
+    view::{View, is_modest},
     worker::step_of,
 };
 use alloy_primitives::{TxKind, U256};
@@ -64,7 +64,10 @@ pub(crate) fn is_plain(block: &Block, tx: &Transaction) -> bool {
         && !env.value.is_zero()
         && env.gas_limit >= TRANSFER_GAS
         && (env.gas_limit <= TX_GAS_LIMIT_CAP || !spec.is_enabled_in(SpecId::OSAKA))
-        && (env.gas_price >= base_fee || !spec.is_enabled_in(SpecId::LONDON))
+        && env.gas_price >= base_fee
+        // Without these the machine refuses the block.
+        && (block.env.prevrandao.is_some() || !spec.is_enabled_in(SpecId::MERGE))
+        && (block.env.blob_excess_gas_and_price.is_some() || !spec.is_enabled_in(SpecId::CANCUN))
         && env.chain_id.is_none_or(|id| id == block.rules.chain_id)
         && (env.chain_id.is_some() || env.tx_type == 0)
         && env.nonce < u64::MAX
@@ -100,6 +103,8 @@ impl<'b, 'a> Committer<'b, 'a> {
             || sender.nonce != env.nonce
             || sender.balance < needed
             || recipient.is_some_and(|recipient| recipient.has_code())
+            || !is_modest(sender.balance)
+            || recipient.is_some_and(|recipient| !is_modest(recipient.balance))
         {
             return Ok(false);
         }

@@ -13,7 +13,7 @@
 //! So a pointer found in a list is valid for `'a`, and no memory is reclaimed while a reader could hold it.
 
 use crate::sync::{AtomicBool, AtomicPtr, Ordering};
-use std::{marker::PhantomData, ptr};
+use std::{marker::PhantomData, ptr, sync::OnceLock};
 
 /// A value as of one step of the block.
 #[derive(Debug)]
@@ -44,12 +44,14 @@ impl<E> Version<'_, E> {
 #[derive(Debug)]
 pub(crate) struct Versions<'a, E> {
     head: AtomicPtr<Version<'a, E>>,
+    /// Versions known beforehand, oldest first. There may be very many, so they are searched and not walked.
+    seeds: OnceLock<&'a [&'a Version<'a, E>]>,
     versions: PhantomData<&'a Version<'a, E>>,
 }
 
 impl<'a, E> Versions<'a, E> {
     pub(crate) fn new() -> Self {
-        Self { head: AtomicPtr::new(ptr::null_mut()), versions: PhantomData }
+        Self { head: AtomicPtr::new(ptr::null_mut()), seeds: OnceLock::new(), versions: PhantomData }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -78,14 +80,24 @@ impl<'a, E> Versions<'a, E> {
         }
     }
 
-    /// Live versions older than `step`, newest first.
+    /// Puts versions known beforehand in place, oldest first, once. They die in order of their steps.
+    pub(crate) fn seed(&self, seeds: &'a [&'a Version<'a, E>]) {
+        let _ = self.seeds.set(seeds);
+    }
+
+    /// Live versions older than `step`, newest first, without the seeds.
     pub(crate) fn before(&self, step: u32) -> Before<'a, E> {
         Before { at: self.head.load(Ordering::Acquire), step, versions: PhantomData }
     }
 
     /// The newest live version older than `step`.
     pub(crate) fn newest_before(&self, step: u32) -> Option<&'a Version<'a, E>> {
-        self.before(step).next()
+        let newest = self.before(step).next();
+        let Some(seeds) = self.seeds.get() else { return newest };
+        // If the last seed before the step is dead, so are all before it.
+        let last = seeds[..seeds.partition_point(|seed| seed.step < step)].last();
+        let seed = last.copied().filter(|seed| !seed.is_dead());
+        seed.filter(|seed| newest.is_none_or(|newest| newest.step < seed.step)).or(newest)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     block::{AccessSet, Location},
     cells::{AccountCell, AccountEffect, Cells, SlotCell, Witness},
-    effects::Effects,
+    effects::{Effects, Spare},
     schedule::{RecordedRead, Seen},
     sequential::to_info,
     state::{Account, StateError},
@@ -25,6 +25,7 @@ use revm::{
 use std::{
     ptr,
     sync::{Mutex, PoisonError, RwLock},
+    time::{Duration, Instant},
 };
 
 /// What all views of a block share.
@@ -39,7 +40,9 @@ pub(crate) struct World<'a, 's> {
     new_code: RwLock<B256Map<Bytecode>>,
     has_new_code: AtomicBool,
     /// Used effects on their way back to the workers that made them.
-    returns: Box<[Mutex<Vec<Box<Effects<'a>>>>]>,
+    returns: Box<[Mutex<Spare<'a>>]>,
+    /// Set when a balance was seen that a sum could overflow with; hardly ever outside hostile states.
+    pub(crate) immodest: AtomicBool,
     /// Set when the block has ended, well or badly: whoever still executes may stop.
     pub(crate) ended: AtomicBool,
 }
@@ -60,6 +63,7 @@ impl<'a, 's> World<'a, 's> {
             new_code: RwLock::default(),
             has_new_code: AtomicBool::new(false),
             returns: (0..workers).map(|_| Mutex::default()).collect(),
+            immodest: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         }
     }
@@ -71,7 +75,7 @@ impl<'a, 's> World<'a, 's> {
     }
 
     /// Takes what came back to a worker.
-    pub(crate) fn take_back(&self, worker: u16, into: &mut Vec<Box<Effects<'a>>>) {
+    pub(crate) fn take_back(&self, worker: u16, into: &mut Spare<'a>) {
         into.append(&mut self.returns[usize::from(worker)].lock().unwrap_or_else(PoisonError::into_inner));
     }
 
@@ -108,7 +112,7 @@ pub(crate) struct AccountRead<'a> {
 /// Whether no sum of such balances within a block can overflow. An overflowing transfer fails, so near the limit
 /// the exact balance matters. A balance that came out negative, because a speculative read saw a payment but not
 /// the income behind it, has wrapped around and is not modest either.
-fn is_modest(balance: U256) -> bool {
+pub(crate) fn is_modest(balance: U256) -> bool {
     balance.as_limbs()[3] == 0
 }
 
@@ -256,6 +260,9 @@ pub(crate) struct View<'b, 'a> {
     looks: Vec<(Address, Look)>,
     step: u32,
     source: Source,
+    /// Jumps of this execution so far, and when the first many of them were reached.
+    jumps: u32,
+    busy_since: Option<Instant>,
     sender: Address,
     nonce: u64,
     declared: Option<&'b AccessSet>,
@@ -274,6 +281,8 @@ impl<'b, 'a> View<'b, 'a> {
             looks: Vec::new(),
             step: 0,
             source: Source::Speculative,
+            jumps: 0,
+            busy_since: None,
             sender: Address::ZERO,
             nonce: 0,
             declared: None,
@@ -296,6 +305,8 @@ impl<'b, 'a> View<'b, 'a> {
         self.looks.clear();
         self.step = step;
         self.source = source;
+        self.jumps = 0;
+        self.busy_since = None;
         self.sender = sender;
         self.nonce = nonce;
         self.declared = declared;
@@ -306,6 +317,11 @@ impl<'b, 'a> View<'b, 'a> {
         let Self { reads, looks, sender, .. } = self;
         if let Some(read) = reads.accounts.iter_mut().find(|read| read.cell.address == *sender) {
             read.at_least = sender_needs;
+        }
+        if reads.accounts.iter().any(|read| read.seen.is_some_and(|seen| !is_modest(seen.balance))) {
+            // Whoever has so much can make anybody's balance overflow.
+            self.world.immodest.store(true, Ordering::Release);
+            reads.accounts.iter_mut().for_each(|read| read.looked = true);
         }
         if looks.is_empty() {
             return;
@@ -331,8 +347,28 @@ impl<'b, 'a> View<'b, 'a> {
         }
     }
 
+    /// Counts a jump. `true` if the execution should be given up.
+    #[inline]
+    pub(crate) fn note_jump(&mut self) -> bool {
+        const MANY: u32 = 4096;
+        self.jumps = self.jumps.wrapping_add(1);
+        self.jumps.is_multiple_of(MANY) && self.is_unwanted()
+    }
+
+    /// Whether a speculative execution has run for too long, or for a block that has ended.
+    #[cold]
+    fn is_unwanted(&mut self) -> bool {
+        // On wrong values a transaction may burn all its gas, which nobody pays for.
+        const TOO_LONG: Duration = Duration::from_millis(5);
+        let since = *self.busy_since.get_or_insert_with(Instant::now);
+        matches!(self.source, Source::Speculative)
+            && (self.world.ended.load(Ordering::Relaxed) || since.elapsed() > TOO_LONG)
+    }
+
     pub(crate) fn note_look(&mut self, address: Address) {
-        if self.looks.last() != Some(&(address, Look::Exact)) {
+        // Looking is cheap and may be repeated at will; a few addresses in turn do not add up.
+        let recent = self.looks.len().saturating_sub(4);
+        if !self.looks[recent..].contains(&(address, Look::Exact)) {
             self.looks.push((address, Look::Exact));
         }
     }

@@ -5,7 +5,7 @@ use crate::{
     block::{AccessHint, Block, Transaction, TxIndex},
     block_steps::SystemCalls,
     cells::AccountEffect,
-    effects::Effects,
+    effects::{Effects, Spare},
     error::{ExecutionError, Stage},
     observe,
     sequential::{fault, panic_message},
@@ -36,6 +36,8 @@ pub(crate) enum Execution<'a> {
     Failed(ExecutionError),
     /// A read left the declared set.
     Undeclared,
+    /// It was given up.
+    Abandoned,
 }
 
 /// Index of a transaction as a step of the block.
@@ -49,7 +51,7 @@ pub(crate) struct Worker<'b, 'a> {
     block: &'b Block,
     calls: &'b SystemCalls,
     machine: Machine<'b, View<'b, 'a>>,
-    spare: Vec<Box<Effects<'a>>>,
+    spare: Spare<'a>,
 }
 
 impl<'b, 'a> Worker<'b, 'a> {
@@ -135,7 +137,9 @@ impl<'b, 'a> Worker<'b, 'a> {
             Execution::Done(effects) => Ok((effects, output)),
             Execution::Failed(error) => Err(error),
             Execution::Invalid(invalid) => Err(ExecutionError::Fault { at, message: invalid.to_string() }),
-            Execution::Undeclared => unreachable!("a system call has no declared set"),
+            Execution::Undeclared | Execution::Abandoned => {
+                unreachable!("a system call has no declared set, and is not speculative")
+            }
         }
     }
 
@@ -153,21 +157,20 @@ impl<'b, 'a> Worker<'b, 'a> {
             let result = result?;
             let view = &mut self.machine.ctx.journaled_state.database;
             view.finish_reads(tx.max_balance_spending().unwrap_or(U256::MAX));
+            let price = tx.effective_gas_price(u128::from(self.block.env.basefee));
+            let priority = undeclared::priority_price(self.block, price);
+            effects.reward = U256::from(priority) * U256::from(result.gas_used);
             effects.result = result;
             effects.take(state, step, view).map_err(|error| EVMError::Database(ReadError::from(error)))
         }));
         match ran {
-            Ok(Ok(())) => {
-                let price = tx.effective_gas_price(u128::from(self.block.env.basefee));
-                let priority = undeclared::priority_price(self.block, price);
-                effects.reward = U256::from(priority) * U256::from(effects.result.gas_used);
-                Execution::Done(effects)
-            }
+            Ok(Ok(())) => Execution::Done(effects),
             Ok(Err(error)) => {
                 self.recycle(effects);
                 match error {
                     EVMError::Transaction(invalid) => Execution::Invalid(invalid),
                     EVMError::Database(ReadError::Undeclared(_)) => Execution::Undeclared,
+                    EVMError::Database(ReadError::Abandoned) => Execution::Abandoned,
                     error => Execution::Failed(fault(at, error)),
                 }
             }

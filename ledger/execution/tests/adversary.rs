@@ -1,6 +1,6 @@
-//! Adversarial cases of the review: each compares with sequential execution, or measures a cost that must be linear.
+//! What an attacker would try: each case compares with sequential execution, or measures a cost that must stay linear.
 
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use mundi_execution::*;
 use revm::{
     bytecode::{Bytecode, opcode::*},
@@ -509,7 +509,7 @@ fn trapped(count: u32, trap: &[u8], gas_limit: u64) -> (Block, MemoryState) {
     state.insert_account(hub_at, 1, U256::ZERO, Some(hub(trap)));
     let mut list = Vec::new();
     for n in 0..count {
-        let at = address(1_000_000 + n);
+        let at = Address::from_word(keccak256(n.to_be_bytes()));
         state.insert_account(at, 1, U256::ZERO, Some(front(hub_at)));
         let mut tx = tx(n, 0, at, U256::ZERO, gas_limit);
         tx.data = U256::from(n).to_be_bytes::<32>().to_vec().into();
@@ -525,10 +525,14 @@ fn cost_of_speculation_that_burns_its_gas() {
     // JUMPDEST PUSH2 target JUMP
     let at = 11_u16.to_be_bytes();
     let burn = [JUMPDEST, PUSH2, at[0], at[1], JUMP];
-    for (count, gas_limit) in [(100, 1_000_000), (100, 16_000_000), (100, 36_000_000), (400, 16_000_000)] {
+    for (count, gas_limit) in [(1_000, 1_000_000), (1_000, 4_000_000), (1_000, 16_000_000)] {
         let (block, state) = trapped(count, &burn, gas_limit);
         let (sequential, output) = timed(&block, &state, &options(Mode::Sequential, 1));
         let (two, report) = timed(&block, &state, &options(Mode::Optimistic, 2));
+        let recorded = Options { record: true, ..options(Mode::Optimistic, 2) };
+        let events = timed(&block, &state, &recorded).1.report.schedule.expect("asked for").events;
+        let stale = |event: &&Event| matches!(event, Event::Speculated { tx, reads, .. } if !reads.iter().any(|read| read.seen == Seen::Slot(U256::from(tx.0))));
+        println!("{} stale of {}", events.iter().filter(stale).count(), events.len());
         println!(
             "burning {gas_limit}, {count} transactions, {} gas: sequential {sequential:?}, 2 threads {two:?}, {} executions",
             output.gas_used, report.report.executions
