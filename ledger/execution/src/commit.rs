@@ -35,7 +35,7 @@ use std::{
 };
 
 /// How long the committer waits for a transaction that runs elsewhere, at first.
-const PATIENCE: Duration = Duration::from_millis(1);
+const PATIENCE: Duration = Duration::from_millis(8);
 
 /// Makes results final, one transaction after another.
 pub(crate) struct Committer<'b, 'a> {

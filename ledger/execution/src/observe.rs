@@ -32,7 +32,6 @@ pub(crate) fn install<'b, 'a>(
         let gas = instructions.gas_table()[opcode as usize];
         instructions.insert_instruction(opcode, Instruction::new(instruction), gas);
     };
-    replace(opcode::JUMPDEST, jump_dest);
     replace(opcode::BALANCE, balance);
     replace(opcode::SELFBALANCE, self_balance);
     replace(opcode::CALL, call);
@@ -40,6 +39,16 @@ pub(crate) fn install<'b, 'a>(
     replace(opcode::CREATE, create);
     replace(opcode::CREATE2, create2);
     replace(opcode::SELFDESTRUCT, self_destruct);
+}
+
+/// Counts jumps, or no longer does.
+pub(crate) fn watch_jumps<'b, 'a>(
+    instructions: &mut EthInstructions<EthInterpreter, VmContext<'b, View<'b, 'a>>>,
+    watched: bool,
+) {
+    let gas = instructions.gas_table()[opcode::JUMPDEST as usize];
+    let instruction = if watched { Instruction::new(jump_dest) } else { Instruction::new(control::jumpdest) };
+    instructions.insert_instruction(opcode::JUMPDEST, instruction, gas);
 }
 
 /// The stack item `depth` below the top, if it is there.

@@ -27,7 +27,7 @@ use crate::{
     helpers::Helpers,
     hints,
     options::{Mode, Options},
-    output::{BlockOutput, CommitSink},
+    output::{BlockOutput, CommitSink, Outcome},
     report::{Report, Span, Trace},
     rerun::{self, Counts},
     schedule::{Event, SCHEDULE_VERSION, Schedule},
@@ -172,6 +172,8 @@ const FIRST_CALL: Duration = Duration::from_micros(25);
 const NEXT_CALL: Duration = Duration::from_micros(200);
 /// How long after a look that promised nothing the next one comes.
 const NEXT_LOOK: Duration = Duration::from_micros(50);
+/// Gas that speculation may waste on wrong values without being paused.
+const SLIGHT_GAS: u64 = 300_000;
 /// However long transactions are, the committer does not wait longer for one that runs elsewhere.
 const MOST_PATIENCE: Duration = Duration::from_millis(100);
 /// How often each helper may come in one block.
@@ -402,6 +404,7 @@ impl<'b, 'a> Run<'b, 'a> {
         }
         let effects = slot.effects.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut conflict = false;
+        let mut wasted = 0;
         if let Some(effects) = effects {
             let env = &self.block.transactions[tx.0 as usize].env;
             let admitted = committer.totals.admit(self.block, env).is_ok();
@@ -415,12 +418,17 @@ impl<'b, 'a> Run<'b, 'a> {
                 counts.speculated += 1;
                 return Ok(true);
             }
+            wasted = effects.result.gas_used;
             effects.kill();
             worker.recycle(effects);
         }
         let start = self.now();
         let began = waited.map(|_| Instant::now());
         committer.execute(worker, |effects| self.learn(tx, conflict, effects))?;
+        let used = committer.outcomes.last().and_then(Outcome::receipt).map_or(0, |receipt| receipt.gas_used);
+        if wasted > used.saturating_mul(4).saturating_add(SLIGHT_GAS) {
+            self.scheduler.back_off(tx);
+        }
         if let (Some(waited), Some(began)) = (waited, began) {
             let took = began.elapsed();
             // A transaction that is long in any case deserves more patience; one that is not was led astray.

@@ -225,8 +225,8 @@ pub(crate) enum Source {
 
 /// The same code behind a reference count of its own.
 ///
-/// revm counts references to code at every call, and checks every jump through the same cache line. Shared by two
-/// workers, that line costs them a sixth of their time on real blocks (decision 0001).
+/// revm counts references to code at every call and checks every jump through the same cache line, which would go
+/// back and forth between workers that run one contract.
 fn unshared(code: Bytecode) -> Bytecode {
     let Some(jump_table) = code.legacy_jump_table() else { return code };
     let jump_table = jump_table.clone();
@@ -359,7 +359,7 @@ impl<'b, 'a> View<'b, 'a> {
     #[cold]
     fn is_unwanted(&mut self) -> bool {
         // On wrong values a transaction may burn all its gas, which nobody pays for.
-        const TOO_LONG: Duration = Duration::from_millis(5);
+        const TOO_LONG: Duration = Duration::from_millis(8);
         let since = *self.busy_since.get_or_insert_with(Instant::now);
         matches!(self.source, Source::Speculative)
             && (self.world.ended.load(Ordering::Relaxed) || since.elapsed() > TOO_LONG)

@@ -52,7 +52,13 @@ pub(crate) struct Worker<'b, 'a> {
     calls: &'b SystemCalls,
     machine: Machine<'b, View<'b, 'a>>,
     spare: Spare<'a>,
+    /// Whether jumps are counted.
+    watched: bool,
 }
+
+/// Gas limit from which on a speculative execution is watched, because it may last long. Counting jumps costs a
+/// hundredth of the time.
+const WATCHED_GAS: u64 = 3_000_000;
 
 impl<'b, 'a> Worker<'b, 'a> {
     pub(crate) fn new(
@@ -63,7 +69,7 @@ impl<'b, 'a> Worker<'b, 'a> {
         arena: &'a Bump,
     ) -> Self {
         let machine = Self::machine(block, calls, View::new(world, arena));
-        Self { number, block, calls, machine, spare: Vec::new() }
+        Self { number, block, calls, machine, spare: Vec::new(), watched: false }
     }
 
     fn machine(block: &'b Block, calls: &'b SystemCalls, view: View<'b, 'a>) -> Machine<'b, View<'b, 'a>> {
@@ -106,6 +112,11 @@ impl<'b, 'a> Worker<'b, 'a> {
             AccessHint::Declared(set) => Some(set),
             _ => None,
         };
+        let watched = env.gas_limit > WATCHED_GAS && matches!(source, Source::Speculative);
+        if watched != self.watched {
+            observe::watch_jumps(&mut self.machine.instruction, watched);
+            self.watched = watched;
+        }
         self.view().begin(step_of(tx), source, env.caller, env.nonce, declared);
         self.run(at, step_of(tx), env, |machine| {
             machine.ctx.tx = env;
@@ -187,6 +198,7 @@ impl<'b, 'a> Worker<'b, 'a> {
         let mut fresh = View::new(view.world, view.arena);
         fresh.written = std::mem::take(&mut view.written);
         self.machine = Self::machine(self.block, self.calls, fresh);
+        self.watched = false;
     }
 
     /// The effects of leaving a declared set, on committed state.
