@@ -46,6 +46,9 @@ const NONE: u32 = u32::MAX;
 /// Hands out transactions.
 pub(crate) struct Scheduler {
     status: Box<[AtomicU8]>,
+    /// Which transactions were executed after those that they are suspected to depend on. The others may have seen
+    /// stale values, and so may whoever reads theirs.
+    fresh: Box<[AtomicBool]>,
     /// The first transaction nobody has looked at.
     next: Padded<AtomicU32>,
     /// The next transaction to be committed.
@@ -134,6 +137,7 @@ impl Scheduler {
             chains.get_or_init(|| Chains::new(block, &plain, HOT));
         }
         Self {
+            fresh: (0..plain.len()).map(|_| AtomicBool::new(false)).collect(),
             status: (0..plain.len()).map(|_| AtomicU8::new(Status::Ready as u8)).collect(),
             next: Padded(AtomicU32::new(0)),
             frontier: Padded(AtomicU32::new(0)),
@@ -225,14 +229,23 @@ impl Scheduler {
     /// The transaction has been executed: its result, if any, is in place, or it is committed.
     pub(crate) fn done(&self, tx: TxIndex) {
         let before = self.status[tx.0 as usize].swap(Status::Done as u8, Ordering::AcqRel);
-        if before != Status::Done as u8 {
+        if before == Status::Done as u8 {
+            return;
+        }
+        if let Some(hinted) = &self.hinted {
+            self.release_hinted(hinted, tx);
+        }
+        if self.fresh[tx.0 as usize].load(Ordering::Acquire) {
             self.release(tx);
         }
     }
 
     /// Transactions before `next` are committed.
     pub(crate) fn advance(&self, next: TxIndex) {
-        self.frontier.0.store(next.0, Ordering::Release);
+        self.frontier.0.store(next.0, Ordering::SeqCst);
+        if let Some(committed) = next.0.checked_sub(1) {
+            self.release(TxIndex(committed));
+        }
     }
 
     /// A transaction worth executing now, claimed for the caller. Plain transfers are handed to `prepare` on the
@@ -292,9 +305,26 @@ impl Scheduler {
                 continue;
             }
             if self.claim(tx) {
+                self.note_freshness(tx);
                 return Some(tx);
             }
         }
+    }
+
+    /// Notes, as its execution begins, whether a transaction comes after those it may depend on.
+    fn note_freshness(&self, tx: TxIndex) {
+        if let Some(chains) = self.chains.get() {
+            let frontier = self.frontier.0.load(Ordering::Acquire);
+            let fresh = chains.before(tx).into_iter().all(|on| self.is_settled(on, frontier));
+            self.fresh[tx.0 as usize].store(fresh, Ordering::Release);
+        }
+    }
+
+    /// Whether what `on` wrote is there to be read, as far as can be told.
+    fn is_settled(&self, on: u32, frontier: u32) -> bool {
+        on == NONE
+            || on < frontier
+            || (self.status(TxIndex(on)) == Status::Done && self.fresh[on as usize].load(Ordering::Acquire))
     }
 
     fn pop_ready(&self) -> Option<TxIndex> {
@@ -306,7 +336,10 @@ impl Scheduler {
         let found = loop {
             match waiting.ready.pop() {
                 None => break None,
-                Some(Reverse(tx)) if tx >= frontier && self.claim(TxIndex(tx)) => break Some(TxIndex(tx)),
+                Some(Reverse(tx)) if tx >= frontier && self.claim(TxIndex(tx)) => {
+                    self.note_freshness(TxIndex(tx));
+                    break Some(TxIndex(tx));
+                }
                 Some(_) => {}
             }
         };
@@ -322,36 +355,34 @@ impl Scheduler {
         let previous = if hot { chains.previous[at] } else { NONE };
         let sibling = chains.sibling[at];
         let frontier = self.frontier.0.load(Ordering::Acquire);
-        [previous, sibling]
-            .into_iter()
-            .filter(|&on| on != NONE && on >= frontier)
-            .max()
-            .map(TxIndex)
-            .filter(|&on| self.status(on) != Status::Done)
+        let bound = [previous, sibling].into_iter().filter(|&on| !self.is_settled(on, frontier)).max();
+        bound.map(TxIndex)
     }
 
-    /// Puts `tx` aside until `on` is done. `false` if `on` is done by now.
+    /// Puts `tx` aside until `on` is settled. `false` if it is by now.
     fn wait(&self, tx: TxIndex, on: TxIndex) -> bool {
         self.has_waited.store(true, Ordering::SeqCst);
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.status(on) == Status::Done || on.0 < self.frontier.0.load(Ordering::SeqCst) {
+        if self.is_settled(on.0, self.frontier.0.load(Ordering::SeqCst)) {
             return false;
         }
         waiting.on.entry(on.0).or_default().push(tx.0);
         true
     }
 
+    /// Lets go those whose hints name `tx`, if it is the last one they wait for.
+    fn release_hinted(&self, hinted: &Hinted, tx: TxIndex) {
+        let free = |tx: &&u32| hinted.pending[**tx as usize].fetch_sub(1, Ordering::AcqRel) == 1;
+        let freed: Vec<u32> = hinted.followers[tx.0 as usize].iter().filter(free).copied().collect();
+        if !freed.is_empty() {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.ready.extend(freed.into_iter().map(Reverse));
+            self.has_ready.0.store(true, Ordering::Release);
+        }
+    }
+
     /// Lets go those who wait for `tx`.
     fn release(&self, tx: TxIndex) {
-        if let Some(hinted) = &self.hinted {
-            let free = |tx: &&u32| hinted.pending[**tx as usize].fetch_sub(1, Ordering::AcqRel) == 1;
-            let freed: Vec<u32> = hinted.followers[tx.0 as usize].iter().filter(free).copied().collect();
-            if !freed.is_empty() {
-                let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                waiting.ready.extend(freed.into_iter().map(Reverse));
-                self.has_ready.0.store(true, Ordering::Release);
-            }
-        }
         if !self.has_waited.load(Ordering::SeqCst) {
             return;
         }
@@ -403,6 +434,11 @@ fn pair(sender: Address, target: Address) -> u64 {
 }
 
 impl Chains {
+    /// Those before a transaction that it may depend on.
+    fn before(&self, tx: TxIndex) -> [u32; 2] {
+        [self.previous[tx.0 as usize], self.sibling[tx.0 as usize]]
+    }
+
     fn new(block: &Block, plain: &[bool], heat: u8) -> Self {
         let count = block.transactions.len();
         let mut chains: AddressMap<(u32, u32)> = AddressMap::default();
