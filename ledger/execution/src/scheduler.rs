@@ -117,6 +117,9 @@ struct Chains {
 /// From this on, members of a chain wait for the one before.
 const HOT: u8 = 90;
 
+/// From this on, a chain is taken to be serial.
+const SERIAL: u8 = 220;
+
 /// Up to this many transactions, every chain is suspected until it proves innocent: a small block has no time
 /// to learn from mistakes. In a large one a few mistakes cost less than looking at every transaction.
 const SMALL_BLOCK: usize = 4096;
@@ -235,7 +238,7 @@ impl Scheduler {
         if let Some(hinted) = &self.hinted {
             self.release_hinted(hinted, tx);
         }
-        if self.fresh[tx.0 as usize].load(Ordering::Acquire) {
+        if self.is_fresh(tx) {
             self.release(tx);
         }
     }
@@ -324,7 +327,14 @@ impl Scheduler {
     fn is_settled(&self, on: u32, frontier: u32) -> bool {
         on == NONE
             || on < frontier
-            || (self.status(TxIndex(on)) == Status::Done && self.fresh[on as usize].load(Ordering::Acquire))
+            || (self.status(TxIndex(on)) == Status::Done && self.is_fresh(TxIndex(on)))
+    }
+
+    /// Whether the result of an executed transaction can be built on. In a chain where nearly every member depends on
+    /// the one before, one stale result makes all that follow stale; elsewhere it is worth the risk.
+    fn is_fresh(&self, tx: TxIndex) -> bool {
+        self.fresh[tx.0 as usize].load(Ordering::Acquire)
+            || self.chains.get().is_none_or(|chains| chains.heat_of(tx) < SERIAL)
     }
 
     fn pop_ready(&self) -> Option<TxIndex> {
@@ -351,7 +361,7 @@ impl Scheduler {
     fn suspect(&self, tx: TxIndex) -> Option<TxIndex> {
         let chains = self.chains.get()?;
         let at = tx.0 as usize;
-        let hot = chains.heat[chains.chain[at] as usize].load(Ordering::Relaxed) >= HOT;
+        let hot = chains.heat_of(tx) >= HOT;
         let previous = if hot { chains.previous[at] } else { NONE };
         let sibling = chains.sibling[at];
         let frontier = self.frontier.0.load(Ordering::Acquire);
@@ -434,6 +444,10 @@ fn pair(sender: Address, target: Address) -> u64 {
 }
 
 impl Chains {
+    fn heat_of(&self, tx: TxIndex) -> u8 {
+        self.heat[self.chain[tx.0 as usize] as usize].load(Ordering::Relaxed)
+    }
+
     /// Those before a transaction that it may depend on.
     fn before(&self, tx: TxIndex) -> [u32; 2] {
         [self.previous[tx.0 as usize], self.sibling[tx.0 as usize]]
