@@ -168,7 +168,7 @@ mod tests {
         assert!(found.windows(2).all(|pair| pair[0] == pair[1]));
     }
 
-    /// Run with `cargo test -p mundi-execution --features loom --lib cell_table`.
+    /// Run with `cargo test -p mundi-execution --features loom --lib`.
     #[cfg(feature = "loom")]
     #[test]
     fn concurrent_insertions_of_one_key_agree() {

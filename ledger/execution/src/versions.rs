@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(list.newest_before(8).map(|v| v.effect), Some(71), "the later of equal steps wins");
     }
 
-    /// Run with `cargo test -p mundi-execution --features loom --lib versions`.
+    /// Run with `cargo test -p mundi-execution --features loom --lib`.
     #[cfg(feature = "loom")]
     #[test]
     fn concurrent_inserts_and_reads_keep_order_and_lose_nothing() {
