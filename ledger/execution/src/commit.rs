@@ -213,7 +213,7 @@ impl<'b, 'a> Committer<'b, 'a> {
                     }
                 }
                 AccountEffect::Adjust { nonce, change, settled } => {
-                    let (previous, _) = self.previous(cell, step, version);
+                    let previous = self.previous(cell, step, version);
                     let account = adjust(previous, *nonce, *change, self.world.clears);
                     settled.set(account).expect("a version is settled once");
                 }
@@ -233,13 +233,13 @@ impl<'b, 'a> Committer<'b, 'a> {
         cell: &AccountCell<'a>,
         step: u32,
         version: &crate::cells::AccountVersion<'a>,
-    ) -> (Option<Account>, u32) {
+    ) -> Option<Account> {
         let older = cell.versions.before(step + 1).skip_while(|other| !std::ptr::eq(*other, version)).nth(1);
-        match older.map(|older| (&older.effect, older.step)) {
-            None => (cell.base, 0),
-            Some((AccountEffect::Set(account), step)) => (*account, step),
-            Some((AccountEffect::Adjust { settled, .. }, step)) => {
-                (*settled.get().expect("steps before the next one are settled"), step)
+        match older.map(|older| &older.effect) {
+            None => cell.base,
+            Some(AccountEffect::Set(account)) => *account,
+            Some(AccountEffect::Adjust { settled, .. }) => {
+                *settled.get().expect("steps before the next one are settled")
             }
         }
     }

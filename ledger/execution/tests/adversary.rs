@@ -117,14 +117,12 @@ fn check(block: &Block, state: &dyn StateSnapshot, threads: usize) {
     same(&expected, &got);
 }
 
-/// Slow for some accounts.
-struct Slow<'s>(&'s MemoryState, Address, Duration);
+/// A state that does something first whenever an account is read.
+struct OnAccount<'s, F>(&'s MemoryState, F);
 
-impl StateSnapshot for Slow<'_> {
+impl<F: Fn(&Address) + Send + Sync> StateSnapshot for OnAccount<'_, F> {
     fn account(&self, address: &Address) -> Result<Option<Account>, StateError> {
-        if *address == self.1 {
-            std::thread::sleep(self.2);
-        }
+        (self.1)(address);
         self.0.account(address)
     }
     fn storage(&self, address: &Address, slot: &U256) -> Result<U256, StateError> {
@@ -138,23 +136,18 @@ impl StateSnapshot for Slow<'_> {
     }
 }
 
-/// Panics for one account.
-struct Panicking<'s>(&'s MemoryState, Address);
+/// Slow for one account.
+fn slow_for(state: &MemoryState, slow: Address, delay: Duration) -> impl StateSnapshot {
+    OnAccount(state, move |address: &Address| {
+        if *address == slow {
+            std::thread::sleep(delay);
+        }
+    })
+}
 
-impl StateSnapshot for Panicking<'_> {
-    fn account(&self, address: &Address) -> Result<Option<Account>, StateError> {
-        assert_ne!(*address, self.1, "injected panic");
-        self.0.account(address)
-    }
-    fn storage(&self, address: &Address, slot: &U256) -> Result<U256, StateError> {
-        self.0.storage(address, slot)
-    }
-    fn code(&self, code_hash: &B256) -> Result<Bytecode, StateError> {
-        self.0.code(code_hash)
-    }
-    fn block_hash(&self, number: u64) -> Result<B256, StateError> {
-        self.0.block_hash(number)
-    }
+/// Panics for one account.
+fn panicking(state: &MemoryState, bad: Address) -> impl StateSnapshot {
+    OnAccount(state, move |address: &Address| assert_ne!(*address, bad, "injected panic"))
 }
 
 fn push32(code: &mut Vec<u8>, value: U256) {
@@ -196,7 +189,7 @@ fn a_whale_pays_a_modest_account_that_changed() {
     }
     let block = block(SpecId::SHANGHAI, list);
     for _ in 0..5 {
-        let slow = Slow(&state, address(0), Duration::from_millis(30));
+        let slow = slow_for(&state, address(0), Duration::from_millis(30));
         check(&block, &slow, 2);
     }
 }
@@ -328,7 +321,7 @@ fn a_schedule_that_commits_more_gas_than_the_block_has() {
 fn a_state_that_panics_while_a_schedule_is_followed() {
     let (block, state) = two_transfers();
     let result =
-        follow(&block, &Panicking(&state, address(0)), vec![committed(0, false), committed(1, false)]);
+        follow(&block, &panicking(&state, address(0)), vec![committed(0, false), committed(1, false)]);
     assert!(matches!(result, Err(ExecutionError::Fault { .. })), "{result:?}");
 }
 
@@ -357,7 +350,7 @@ fn a_schedule_recorded_with_an_access_list_can_be_followed() {
     let given = run(&block, &state, &collect).expect("valid").access_list.map(Arc::new);
     for _ in 0..10 {
         let record = Options { record: true, access_list: given.clone(), ..options(Mode::AccessList, 3) };
-        let first = run(&block, &Slow(&state, maker, Duration::from_millis(5)), &record);
+        let first = run(&block, &slow_for(&state, maker, Duration::from_millis(5)), &record);
         let schedule = first.as_ref().expect("valid").report.schedule.clone().expect("asked for");
         let follow = Options { schedule: Some(Arc::new(schedule)), ..options(Mode::Optimistic, 1) };
         same(&first, &run(&block, &state, &follow));
@@ -598,7 +591,7 @@ fn cost_of_hints_that_run_ahead() {
             }
             tx.hint = AccessHint::Likely(set);
         }
-        let state = Slow(&state, slow, Duration::from_millis(500));
+        let state = slow_for(&state, slow, Duration::from_millis(500));
         let (sequential, _) = timed(&block, &state, &options(Mode::Sequential, 1));
         let (two, report) = timed(&block, &state, &options(Mode::Optimistic, 2));
         println!(
