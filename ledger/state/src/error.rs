@@ -1,0 +1,73 @@
+//! What can go wrong with a store.
+
+use alloy_primitives::B256;
+use std::path::PathBuf;
+
+/// A store that could not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The directory is open in another process.
+    #[error("the store is in use by another process; stop it first, or choose another --datadir")]
+    Locked,
+    /// The directory holds no store.
+    #[error("{0} holds no store; create one with `mundi import --genesis`")]
+    Missing(PathBuf),
+    /// The directory was written in a format that this program does not know.
+    #[error("the store has format {found}, this program knows format {known}; use a newer program")]
+    Format {
+        /// As written in the store.
+        found: u32,
+        /// The newest that this program reads.
+        known: u32,
+    },
+    /// The store belongs to another chain.
+    #[error("the store was created for genesis {found}, not {expected}")]
+    Genesis {
+        /// The genesis asked for.
+        expected: B256,
+        /// The genesis in the store.
+        found: B256,
+    },
+    /// The operating system refused to read or write.
+    #[error("{place}: {error}")]
+    Io {
+        /// The table or file.
+        place: &'static str,
+        /// What it said.
+        error: std::io::Error,
+    },
+    /// The key-value engine failed, or found a damaged file.
+    #[error("{place}: {message}")]
+    Engine {
+        /// The table.
+        place: &'static str,
+        /// What the engine said.
+        message: String,
+    },
+    /// What is on disk contradicts itself.
+    #[error("damaged store: {0}")]
+    Damaged(String),
+    /// The block asked for is not kept any more, or not there yet.
+    #[error("no state for block {height}: kept are {oldest} to {newest}")]
+    NotKept {
+        /// Asked for.
+        height: u64,
+        /// The oldest kept.
+        oldest: u64,
+        /// The newest.
+        newest: u64,
+    },
+    /// A block that does not follow from the newest one, or whose root is another.
+    #[error("block {height}: {field} should be {expected}, is {got}")]
+    Mismatch {
+        /// Which block.
+        height: u64,
+        /// Which field.
+        field: &'static str,
+        /// As it should be.
+        expected: String,
+        /// As it is.
+        got: String,
+    },
+}
