@@ -256,6 +256,8 @@ fn spec_id(fork: EthereumHardfork) -> SpecId {
         Fork::Shanghai => SpecId::SHANGHAI,
         Fork::Cancun => SpecId::CANCUN,
         Fork::Prague => SpecId::PRAGUE,
+        // The engine refuses it.
+        Fork::Amsterdam => SpecId::AMSTERDAM,
         // Osaka, and the forks after it that change blob parameters only.
         _ => SpecId::OSAKA,
     }

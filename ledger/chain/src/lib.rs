@@ -12,8 +12,8 @@
 //! 6. [`validate_output`]: receipts, bloom, gas and requests are those of the header, and so is the state root,
 //!    which the caller computes.
 //!
-//! [`ChainSpec`] says which rules hold where. All functions are pure: no clock, no disk, no threads. Proof-of-work
-//! seals are not checked.
+//! [`ChainSpec`] says which rules hold where, and [`Genesis`] reads it, with the first block and state, from a
+//! `genesis.json`. All of these are pure: no clock, no disk, no threads. Proof-of-work seals are not checked.
 //!
 //! ## Limits and failure
 //! Bytes from outside never panic; each error names the field, what it should be and what it is. A [`Parent`] has to be
@@ -25,6 +25,7 @@ mod body;
 mod difficulty;
 mod executable;
 mod forks;
+mod genesis;
 mod header;
 mod networks;
 mod ommers;
@@ -36,6 +37,7 @@ pub use body::{BodyError, DecodeError, MAX_BLOCK_SIZE, decode_block, decode_tran
 pub use difficulty::next_difficulty;
 pub use executable::{block_env, executable_block};
 pub use forks::{ChainSpec, ForkPoint};
+pub use genesis::{Genesis, GenesisError, MAX_GENESIS_BYTES};
 pub use header::{
     DAO_EXTRA_DATA, DAO_EXTRA_RANGE, HeaderError, MAX_GAS_LIMIT, MIN_GAS_LIMIT, Parent, validate_header,
 };
