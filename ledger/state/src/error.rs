@@ -13,6 +13,9 @@ pub enum StoreError {
     /// The directory holds no store.
     #[error("{0} holds no store; create one with `mundi import --genesis`")]
     Missing(PathBuf),
+    /// The directory holds a store already.
+    #[error("{0} holds a store already")]
+    Exists(PathBuf),
     /// The directory was written in a format that this program does not know.
     #[error("the store has format {found}, this program knows format {known}; use a newer program")]
     Format {
@@ -69,5 +72,15 @@ pub enum StoreError {
         expected: String,
         /// As it is.
         got: String,
+    },
+    /// A query for logs that passes one of its limits.
+    #[error("the search for logs stopped at block {height}: more than {limit} {what}; ask for fewer blocks or less")]
+    LogLimit {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much there may be.
+        limit: usize,
+        /// The block at which the search stopped; those before it are searched.
+        height: u64,
     },
 }

@@ -1,9 +1,34 @@
 //! Ethereum's world state, durable and provable.
 #![expect(dead_code, reason = "the store above these parts is being written")]
 
+mod account;
 mod block;
+mod blocks;
+mod cache;
+mod config;
 mod error;
+mod flush;
+mod format;
+mod history;
+mod journal;
+mod keccak;
 mod kv;
+mod layer;
+mod log_index;
+mod logs;
+mod position;
+mod receipts;
+mod snapshot;
+mod stage;
+mod store;
+mod trie;
+mod view;
 
 pub use block::BlockRecord;
+pub use blocks::{StoredBody, StoredHeader};
+pub use config::{Config, History};
 pub use error::StoreError;
+pub use logs::{FoundLog, LogFilter, LogLimits};
+pub use snapshot::{Pending, PendingBlock, Snapshot, Staged};
+pub use store::{Store, Tip};
+pub use trie::{AccountProof, ProofError, SlotProof};
