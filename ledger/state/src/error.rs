@@ -74,7 +74,9 @@ pub enum StoreError {
         got: String,
     },
     /// A query for logs that passes one of its limits.
-    #[error("the search for logs stopped at block {height}: more than {limit} {what}; ask for fewer blocks or less")]
+    #[error(
+        "search for logs stopped at block {height}: more than {limit} {what}; ask for fewer blocks or less"
+    )]
     LogLimit {
         /// What there is too much of.
         what: &'static str,

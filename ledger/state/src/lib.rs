@@ -17,6 +17,7 @@ mod layer;
 mod log_index;
 mod logs;
 mod position;
+mod queries;
 mod receipts;
 mod snapshot;
 mod stage;

@@ -132,7 +132,7 @@ fn long_lists_are_read_in_stretches() {
     let problem = logs(&view, &filter, LogLimits { reads: reads - 1, ..UNLIMITED }).unwrap_err();
     assert_eq!(
         problem.to_string(),
-        "the search for logs stopped at block 299: more than 304 reads of the store; ask for fewer blocks or less"
+        "search for logs stopped at block 299: more than 304 reads of the store; ask for fewer blocks or less"
     );
 }
 

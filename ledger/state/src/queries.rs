@@ -1,0 +1,43 @@
+//! Questions about blocks on disk.
+
+use crate::{
+    blocks::{self, StoredBody, StoredHeader},
+    error::StoreError,
+    logs::{self, FoundLog, LogFilter, LogLimits},
+    store::Store,
+};
+use alloy_consensus::ReceiptEnvelope;
+use alloy_primitives::B256;
+
+/// Blocks that are published and not persisted yet have no answers here.
+impl Store {
+    /// The header of a block, with its hash and total difficulty.
+    pub fn header(&self, height: u64) -> Result<Option<StoredHeader>, StoreError> {
+        blocks::header(&self.kv.view(), height)
+    }
+
+    /// The height of the block with this hash.
+    pub fn height_of(&self, hash: &B256) -> Result<Option<u64>, StoreError> {
+        blocks::height_of(&self.kv.view(), hash)
+    }
+
+    /// Transactions, ommers, withdrawals and senders of a block.
+    pub fn body(&self, height: u64) -> Result<Option<StoredBody>, StoreError> {
+        blocks::body(&self.kv.view(), height)
+    }
+
+    /// Receipts of a block.
+    pub fn receipts(&self, height: u64) -> Result<Option<Vec<ReceiptEnvelope>>, StoreError> {
+        blocks::receipts(&self.kv.view(), height)
+    }
+
+    /// Height and index of a transaction.
+    pub fn transaction(&self, hash: &B256) -> Result<Option<(u64, u32)>, StoreError> {
+        blocks::transaction(&self.kv.view(), hash)
+    }
+
+    /// Logs that match a filter, in order.
+    pub fn logs(&self, filter: &LogFilter, limits: LogLimits) -> Result<Vec<FoundLog>, StoreError> {
+        logs::logs(&self.kv.view(), filter, limits)
+    }
+}

@@ -1,0 +1,218 @@
+//! From a block's changes to its layer: hashed keys, storage roots, the state root.
+
+use crate::{
+    account::Record,
+    error::StoreError,
+    journal,
+    keccak::keccak256_many,
+    layer::{AccountDelta, Layer, SlotDelta},
+    trie::{ACCOUNTS, LeafChange, Slot, TrieId, Tries, seal},
+    view::{View, account_leaf, slot_leaf},
+};
+use alloy_primitives::{Address, B256, U256};
+use alloy_trie::EMPTY_ROOT_HASH;
+use mundi_execution::{Account, AccountChange, StateChanges};
+use rayon::prelude::*;
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// What a block does to one account, by hashed keys.
+#[derive(Clone, Debug)]
+pub(crate) struct Work {
+    pub(crate) hash: B256,
+    pub(crate) old: Option<Record>,
+    pub(crate) new: Option<Account>,
+    /// Where its slots are; 0 if it has none and gets none.
+    pub(crate) storage: TrieId,
+    /// The storage is empty before.
+    pub(crate) fresh: bool,
+    /// Sorted by hash.
+    pub(crate) slots: Vec<SlotWork>,
+}
+
+/// A changed slot.
+#[derive(Clone, Debug)]
+pub(crate) struct SlotWork {
+    pub(crate) hash: B256,
+    /// The slot itself; zero where only the hash is known.
+    pub(crate) slot: U256,
+    pub(crate) old: U256,
+    pub(crate) new: U256,
+}
+
+/// Accounts that one task prepares or merklises together.
+const CHUNK: usize = 32;
+
+/// Hashes all keys and finds all values before, from the caches where it can. Sorted by hash; the second part are
+/// the caches' keys of what changes.
+pub(crate) fn works(
+    parent: &View,
+    changes: &StateChanges,
+    next_storage: &AtomicU64,
+) -> Result<Vec<(Work, Address)>, StoreError> {
+    let prepared: Result<Vec<Vec<(Work, Address)>>, StoreError> = changes
+        .accounts
+        .par_chunks(CHUNK)
+        .map(|chunk| {
+            let addresses: Vec<&[u8]> = chunk.iter().map(|change| change.address.as_slice()).collect();
+            let mut hashes = vec![B256::ZERO; addresses.len()];
+            keccak256_many(&addresses, &mut hashes);
+            let each = chunk.iter().zip(hashes);
+            each.map(|(change, hash)| Ok((work(parent, change, hash, next_storage)?, change.address)))
+                .collect()
+        })
+        .collect();
+    let mut works: Vec<_> = prepared?.into_iter().flatten().collect();
+    works.par_sort_unstable_by(|(a, _), (b, _)| a.hash.cmp(&b.hash));
+    Ok(works)
+}
+
+fn work(
+    parent: &View,
+    change: &AccountChange,
+    hash: B256,
+    next_storage: &AtomicU64,
+) -> Result<Work, StoreError> {
+    let old = parent.account(&change.address)?;
+    let before = old.map_or(0, |record| record.storage);
+    let fresh = before == 0 || change.storage_wiped || change.account.is_none();
+    let mut work = Work { hash, old, new: change.account, storage: before, fresh, slots: Vec::new() };
+    if change.account.is_none() {
+        work.storage = 0;
+        return Ok(work);
+    }
+    let words: Vec<[u8; 32]> = change.storage.iter().map(|(slot, _)| slot.to_be_bytes()).collect();
+    let keys: Vec<&[u8]> = words.iter().map(|word| word.as_slice()).collect();
+    let mut hashes = vec![B256::ZERO; keys.len()];
+    keccak256_many(&keys, &mut hashes);
+    for ((slot, new), hash) in change.storage.iter().zip(hashes) {
+        let old = if fresh { U256::ZERO } else { parent.slot(before, slot)? };
+        if old != *new {
+            work.slots.push(SlotWork { hash, slot: *slot, old, new: *new });
+        }
+    }
+    work.slots.sort_unstable_by(|a, b| a.hash.cmp(&b.hash));
+    if fresh {
+        let any = !work.slots.is_empty();
+        work.storage = if any { next_storage.fetch_add(1, Ordering::Relaxed) } else { 0 };
+    }
+    Ok(work)
+}
+
+/// Computes the roots and everything else of a layer over `parent`. Runs on the current thread's pool.
+pub(crate) fn layer(
+    parent: &View,
+    height: u64,
+    seq: u64,
+    works: Vec<Work>,
+    next_storage: TrieId,
+) -> Result<(Layer, u64), StoreError> {
+    let journal = journal::encode(&works, next_storage);
+
+    let tries = Tries::new(parent);
+    let tops: Result<Vec<Vec<Slot>>, StoreError> = works
+        .par_chunks(CHUNK)
+        .map(|chunk| {
+            let mut arena = tries.arena();
+            let tops = chunk.iter().map(|work| storage_top(&tries, &mut arena, work)).collect();
+            tries.finish(arena);
+            tops
+        })
+        .collect();
+    let storage = seal(tries.into_arenas());
+    let roots =
+        tops?.into_iter().flatten().zip(&works).map(|(top, work)| storage.root(top, root_before(work)));
+
+    let mut retired = Vec::new();
+    let mut accounts = Vec::with_capacity(works.len());
+    let mut slots = Vec::new();
+    for (root, work) in roots.zip(&works) {
+        let before = work.old.map_or(0, |record| record.storage);
+        if work.fresh && before != 0 {
+            retired.push(before);
+        }
+        slots.extend(work.slots.iter().map(|slot| SlotDelta {
+            trie: work.storage,
+            hash: slot.hash,
+            old: slot.old,
+            new: slot.new,
+        }));
+        let new = work.new.map(|account| match root {
+            EMPTY_ROOT_HASH => Record::without_storage(account),
+            root => Record { account, storage_root: root, storage: work.storage },
+        });
+        if new != work.old {
+            accounts.push(AccountDelta { hash: work.hash, old: work.old, new });
+        }
+    }
+    slots.sort_unstable_by(|a, b| (a.trie, &a.hash).cmp(&(b.trie, &b.hash)));
+
+    let leaves: Vec<LeafChange> = accounts
+        .par_iter()
+        .map(|delta| LeafChange {
+            key: delta.hash,
+            existed: delta.old.is_some(),
+            value: delta.new.map(account_leaf),
+        })
+        .collect();
+    let tries = Tries::new(parent);
+    let mut arena = tries.arena();
+    let top = tries.apply(&mut arena, ACCOUNTS, parent.root, &leaves)?;
+    tries.finish(arena);
+    let sealed = seal(tries.into_arenas());
+    let root = sealed.root(top, parent.root);
+    let hashed_bytes = storage.hashed_bytes + sealed.hashed_bytes;
+    let mut nodes = storage.changes;
+    nodes.extend(sealed.changes);
+    nodes.par_sort_unstable_by(|a, b| a.key.cmp(&b.key));
+
+    let layer = Layer {
+        seq,
+        height,
+        root,
+        hash: OnceLock::new(),
+        accounts,
+        slots,
+        nodes,
+        code: Vec::new(),
+        retired,
+        journal,
+        next_storage,
+        bytes: 0,
+    };
+    Ok((layer, hashed_bytes))
+}
+
+fn root_before(work: &Work) -> B256 {
+    match work.old {
+        Some(record) if !work.fresh => record.storage_root,
+        _ => EMPTY_ROOT_HASH,
+    }
+}
+
+fn storage_top(
+    tries: &Tries<'_, View>,
+    arena: &mut crate::trie::Arena,
+    work: &Work,
+) -> Result<Slot, StoreError> {
+    let before = root_before(work);
+    if work.slots.is_empty() {
+        // Nothing is read for a storage that stays as it is.
+        return Ok(match before {
+            EMPTY_ROOT_HASH => Slot::Empty,
+            _ => Slot::Node,
+        });
+    }
+    let leaves: Vec<LeafChange> = work
+        .slots
+        .iter()
+        .map(|slot| LeafChange {
+            key: slot.hash,
+            existed: !slot.old.is_zero(),
+            value: (!slot.new.is_zero()).then(|| slot_leaf(&slot.new)),
+        })
+        .collect();
+    tries.apply(arena, work.storage, before, &leaves)
+}

@@ -1,0 +1,511 @@
+//! The store: blocks and the states after them.
+
+use crate::{
+    account::Record,
+    block::BlockRecord,
+    blocks,
+    cache::{Caches, Entry},
+    config::Config,
+    error::StoreError,
+    format,
+    history::{self, Class},
+    journal,
+    kv::{Batch, Kv, KvOptions, Table},
+    layer::{Filter, Layer},
+    position::Position,
+    snapshot::{Snapshot, Staged},
+    stage,
+    trie::{ACCOUNTS, NodeKey, Source},
+    view::{Announced, Base, Line, View, account_leaf},
+};
+use alloy_consensus::EMPTY_ROOT_HASH;
+use alloy_primitives::{B256, keccak256};
+use alloy_trie::{
+    Nibbles,
+    nodes::{ExtensionNodeRef, LeafNodeRef, RlpNode},
+};
+use mundi_execution::StateChanges;
+use rayon::{ThreadPool, prelude::*};
+use std::{
+    collections::VecDeque,
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// A block by height and hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tip {
+    /// Its number.
+    pub height: u64,
+    /// Its hash.
+    pub hash: B256,
+}
+
+/// Blocks and the states after them, in one directory.
+///
+/// Shared by reference between threads. Reading never waits. [`stage`](Self::stage) may run beside everything else;
+/// [`publish`](Self::publish), and [`persist`](Self::persist) with [`flush`](Self::flush), are each for one thread at
+/// a time and take turns where they must.
+pub struct Store {
+    pub(crate) config: Config,
+    pub(crate) kv: Kv,
+    genesis: B256,
+    seq: AtomicU64,
+    next_storage: AtomicU64,
+    pub(crate) current: RwLock<Arc<View>>,
+    pub(crate) announced: Arc<Announced>,
+    /// Published blocks that are not on disk yet.
+    pub(crate) unpersisted: Mutex<VecDeque<Unpersisted>>,
+    /// What is on disk. Whoever writes to the tables holds it.
+    pub(crate) disk: Mutex<Position>,
+    /// A copy of its figures for readers.
+    pub(crate) proofs_from: AtomicU64,
+    pub(crate) values_from: AtomicU64,
+    pub(crate) persisted: RwLock<Tip>,
+}
+
+/// A published block on its way to the disk.
+#[derive(Clone)]
+pub(crate) struct Unpersisted {
+    pub(crate) block: Arc<BlockRecord>,
+    pub(crate) layer: Arc<Layer>,
+}
+
+impl Store {
+    /// Whether a directory holds a store.
+    pub fn exists(directory: &Path) -> bool {
+        format::exists(directory)
+    }
+
+    /// Creates a store whose first block is `genesis`, with the state `alloc`.
+    ///
+    /// Errors if the directory holds a store already, or if the header has another state root.
+    pub fn create(
+        directory: &Path,
+        config: &Config,
+        genesis: &BlockRecord,
+        alloc: &StateChanges,
+        pool: &ThreadPool,
+    ) -> Result<Self, StoreError> {
+        blocks::check_block(genesis)?;
+        format::create(directory)?;
+        let kv = open_kv(directory, config)?;
+        if Position::read(&kv.view())?.is_some() {
+            return Err(StoreError::Exists(directory.to_path_buf()));
+        }
+        let height = genesis.header.number;
+        let next_storage = AtomicU64::new(1);
+        let base = Base { kv: kv.view(), seq: 0, height };
+        let empty = first_view(base, EMPTY_ROOT_HASH, config);
+        let (mut layer, _) = pool.install(|| {
+            let works = stage::works(&empty, alloc, &next_storage)?;
+            let works = works.into_iter().map(|(work, _)| work).collect();
+            stage::layer(&empty, height, 0, works, next_storage.load(Ordering::Relaxed))
+        })?;
+        layer.code = alloc.code.clone();
+        if layer.root != genesis.header.state_root {
+            return Err(StoreError::Mismatch {
+                height,
+                field: "stateRoot",
+                expected: genesis.header.state_root.to_string(),
+                got: layer.root.to_string(),
+            });
+        }
+        let position = Position {
+            persisted: height,
+            flushed: height,
+            values_from: height,
+            proofs_from: height,
+            next_storage: layer.next_storage,
+        };
+        let mut batch = kv.batch();
+        put_code(&mut batch, &layer);
+        crate::flush::put_values(&mut batch, &[Arc::new(layer)]);
+        blocks::put_block(&mut batch, genesis);
+        format::put_genesis(&mut batch, genesis.hash);
+        position.write(&mut batch);
+        batch.commit()?;
+        drop(kv);
+        Self::open(directory, config, pool)
+    }
+
+    /// Opens the store in a directory at its newest block, with a root that was checked.
+    ///
+    /// The root of the tables is compared with its header, and blocks after it are applied again from the journal;
+    /// each has to arrive at its header's root.
+    pub fn open(directory: &Path, config: &Config, pool: &ThreadPool) -> Result<Self, StoreError> {
+        format::check(directory)?;
+        let kv = open_kv(directory, config)?;
+        let view = kv.view();
+        let position = Position::read(&view)?.ok_or_else(|| StoreError::Missing(directory.to_path_buf()))?;
+        let genesis = format::genesis(&view)?;
+        let header = |height| -> Result<_, StoreError> {
+            let header = blocks::header(&view, height)?;
+            header
+                .ok_or_else(|| StoreError::Damaged(format!("block {height} is on record and has no header")))
+        };
+        let flushed = header(position.flushed)?;
+        let base = Base { kv: kv.view(), seq: 0, height: position.flushed };
+        let mut current = first_view(base, flushed.header.state_root, config);
+        let root = root_of_tables(&current)?;
+        if root != current.root {
+            let expected = current.root;
+            return Err(StoreError::Damaged(format!(
+                "the root of the tables is {root}, block {} has {expected}",
+                position.flushed
+            )));
+        }
+        let mut tip = Tip { height: position.flushed, hash: flushed.hash };
+        let mut seq = 0;
+        for height in position.flushed + 1..=position.persisted {
+            let header = header(height)?;
+            let entry = view.get(Table::Journal, &height.to_be_bytes())?;
+            let entry =
+                entry.ok_or_else(|| StoreError::Damaged(format!("the journal lacks block {height}")))?;
+            seq += 1;
+            let layer = pool.install(|| {
+                let (works, next_storage) = journal::decode(&entry, &current)?;
+                let (mut layer, _) = stage::layer(&current, height, seq, works, next_storage)?;
+                layer.bytes = layer.memory();
+                Ok::<_, StoreError>(layer)
+            })?;
+            if layer.root != header.header.state_root {
+                return Err(StoreError::Damaged(format!(
+                    "the journal of block {height} leads to root {}, its header has {}",
+                    layer.root, header.header.state_root
+                )));
+            }
+            tip = Tip { height, hash: header.hash };
+            let _ = layer.hash.set(tip.hash);
+            current = current.with(Arc::new(layer));
+            current.unpublished = 0;
+        }
+        *current.announced.0.write().expect("no holder panics") = current.line();
+        Ok(Self {
+            config: config.clone(),
+            kv,
+            genesis,
+            seq: AtomicU64::new(seq + 1),
+            next_storage: AtomicU64::new(position.next_storage),
+            announced: Arc::clone(&current.announced),
+            current: RwLock::new(Arc::new(current)),
+            unpersisted: Mutex::default(),
+            proofs_from: AtomicU64::new(position.proofs_from),
+            values_from: AtomicU64::new(position.values_from),
+            disk: Mutex::new(position),
+            persisted: RwLock::new(tip),
+        })
+    }
+
+    /// Hash of the first block.
+    pub const fn genesis(&self) -> B256 {
+        self.genesis
+    }
+
+    pub(crate) fn view(&self) -> Arc<View> {
+        Arc::clone(&self.current.read().expect("no holder panics"))
+    }
+
+    /// The newest published block, on disk or not.
+    pub fn tip(&self) -> Tip {
+        let view = self.view();
+        match view.layers.last().and_then(|layer| layer.hash.get()) {
+            Some(hash) => Tip { height: view.height, hash: *hash },
+            None => *self.persisted.read().expect("no holder panics"),
+        }
+    }
+
+    /// The newest block that is wholly on disk.
+    pub fn persisted(&self) -> Tip {
+        *self.persisted.read().expect("no holder panics")
+    }
+
+    /// The state after the newest published block.
+    pub fn latest(&self) -> Snapshot {
+        Snapshot { view: self.view(), proofs_from: self.proofs_from.load(Ordering::Acquire) }
+    }
+
+    /// The oldest block whose state can be read, and the oldest whose state can be proven.
+    pub fn oldest(&self) -> (u64, u64) {
+        (self.values_from.load(Ordering::Acquire), self.proofs_from.load(Ordering::Acquire))
+    }
+
+    /// The state after a block.
+    pub fn snapshot(&self, height: u64) -> Result<Snapshot, StoreError> {
+        let view = self.view();
+        let (values_from, proofs_from) = self.oldest();
+        if height < values_from || height > view.height {
+            return Err(StoreError::NotKept { height, oldest: values_from, newest: view.height });
+        }
+        let snapshot = |view| Ok(Snapshot { view: Arc::new(view), proofs_from });
+        if height >= view.base.height {
+            let keep = view.layers.partition_point(|layer| layer.height <= height);
+            return match keep.checked_sub(1) {
+                Some(at) => {
+                    let (seq, root) = (view.layers[at].seq, view.layers[at].root);
+                    let layers = view.layers[..keep].to_vec();
+                    snapshot(View { layers, seq, root, height, ..(*view).clone() })
+                }
+                None => snapshot(self.without_layers(&view, height, false)?),
+            };
+        }
+        snapshot(self.without_layers(&view, height, true)?)
+    }
+
+    fn without_layers(&self, view: &View, height: u64, past: bool) -> Result<View, StoreError> {
+        let header = blocks::header(&view.base.kv, height)?;
+        let root = header
+            .ok_or_else(|| StoreError::Damaged(format!("block {height} has no header")))?
+            .header
+            .state_root;
+        Ok(View { layers: Vec::new(), seq: view.base.seq, root, height, past, ..view.clone() })
+    }
+
+    /// Computes the state after `parent` with `changes`, and its root. Nothing is published or written.
+    pub fn stage(
+        &self,
+        parent: &Snapshot,
+        changes: &StateChanges,
+        pool: &ThreadPool,
+    ) -> Result<Staged, StoreError> {
+        let view = &*parent.view;
+        let seq = self.next_seq();
+        pool.install(|| {
+            let works = stage::works(view, changes, &self.next_storage)?;
+            let (works, addresses): (Vec<_>, Vec<_>) = works.into_iter().unzip();
+            let slots = works
+                .iter()
+                .flat_map(|work| work.slots.iter().map(|slot| ((work.storage, slot.slot), slot.new)))
+                .collect();
+            let hashes: Vec<B256> = works.iter().map(|work| work.hash).collect();
+            let next_storage = self.next_storage.load(Ordering::Relaxed);
+            let (mut layer, hashed_bytes) = stage::layer(view, view.height + 1, seq, works, next_storage)?;
+            layer.code = changes.code.clone();
+            layer.code.sort_unstable_by_key(|(hash, _)| *hash);
+            layer.bytes = layer.memory();
+            let changed = |hash| layer.account(hash).map(|delta| delta.new);
+            let accounts: Vec<(_, Option<Record>)> = addresses
+                .into_iter()
+                .zip(&hashes)
+                .filter_map(|(address, hash)| Some((address, changed(hash)?)))
+                .collect();
+            let layer = Arc::new(layer);
+            layer.fill(&view.filter);
+            let snapshot =
+                Snapshot { view: Arc::new(view.with(Arc::clone(&layer))), proofs_from: parent.proofs_from };
+            Ok(Staged { snapshot, layer, parent: view.seq, accounts, slots, hashed_bytes })
+        })
+    }
+
+    /// Makes a staged state the newest, as the state after `block`. It is in memory only until
+    /// [`persist`](Self::persist).
+    ///
+    /// Errors if it was not staged on the newest block, or if the block does not follow from it or names another root.
+    pub fn publish(
+        &self,
+        block: BlockRecord,
+        staged: Staged,
+        pool: &ThreadPool,
+    ) -> Result<Snapshot, StoreError> {
+        let mut unpersisted = self.lock_unpersisted();
+        let current = self.view();
+        let tip = self.tip();
+        let layer = &staged.layer;
+        let height = block.header.number;
+        let mismatch =
+            |field, expected: String, got: String| Err(StoreError::Mismatch { height, field, expected, got });
+        if staged.parent != current.seq || height != tip.height + 1 {
+            return mismatch("number", (tip.height + 1).to_string(), height.to_string());
+        }
+        if block.header.parent_hash != tip.hash {
+            return mismatch("parentHash", tip.hash.to_string(), block.header.parent_hash.to_string());
+        }
+        if block.header.state_root != layer.root {
+            return mismatch("stateRoot", block.header.state_root.to_string(), layer.root.to_string());
+        }
+        blocks::check_block(&block)?;
+        let _ = layer.hash.set(block.hash);
+        // A flush may have changed the filter since this layer was staged.
+        layer.fill(&current.filter);
+        let mut next = current.with(Arc::clone(layer));
+        next.unpublished = 0;
+        self.announce(next.line());
+        warm(&next.caches, &staged, pool);
+        unpersisted.push_back(Unpersisted { block: Arc::new(block), layer: Arc::clone(layer) });
+        self.show(next);
+        Ok(self.latest())
+    }
+
+    /// Writes all published blocks in one atomic step. When this returns they are on disk.
+    pub fn persist(&self) -> Result<(), StoreError> {
+        let mut position = self.lock_disk();
+        let blocks: Vec<Unpersisted> = self.lock_unpersisted().iter().cloned().collect();
+        let Some(newest) = blocks.last() else { return Ok(()) };
+        let next = Position {
+            persisted: newest.layer.height,
+            next_storage: newest.layer.next_storage.max(position.next_storage),
+            ..*position
+        };
+        let mut batch = self.kv.batch();
+        for Unpersisted { block, layer } in &blocks {
+            batch.put(Table::Journal, &layer.height.to_be_bytes(), &layer.journal);
+            put_code(&mut batch, layer);
+            blocks::put_block(&mut batch, block);
+        }
+        next.write(&mut batch);
+        batch.commit()?;
+        *position = next;
+        *self.persisted.write().expect("no holder panics") =
+            Tip { height: newest.layer.height, hash: newest.block.hash };
+        self.lock_unpersisted().drain(..blocks.len());
+        Ok(())
+    }
+
+    /// Stages, publishes and persists a block on top of the newest; flushes when it is time. Returns its state root.
+    pub fn commit(
+        &self,
+        block: BlockRecord,
+        changes: &StateChanges,
+        pool: &ThreadPool,
+    ) -> Result<B256, StoreError> {
+        let staged = self.stage(&self.latest(), changes, pool)?;
+        let root = self.publish(block, staged, pool)?.state_root();
+        self.persist()?;
+        if self.needs_flush() {
+            self.flush()?;
+        }
+        Ok(root)
+    }
+
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.seq.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Shows a line of layers to those who want to enter values into the caches.
+    pub(crate) fn announce(&self, line: Line) {
+        *self.announced.0.write().expect("no holder panics") = line;
+    }
+
+    /// Gives readers a view.
+    pub(crate) fn show(&self, view: View) {
+        *self.current.write().expect("no holder panics") = Arc::new(view);
+    }
+
+    pub(crate) fn lock_disk(&self) -> MutexGuard<'_, Position> {
+        self.disk.lock().expect("no holder panics")
+    }
+
+    pub(crate) fn lock_unpersisted(&self) -> MutexGuard<'_, VecDeque<Unpersisted>> {
+        self.unpersisted.lock().expect("no holder panics")
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("tip", &self.tip()).field("persisted", &self.persisted()).finish()
+    }
+}
+
+impl View {
+    /// This view with one more layer, unpublished.
+    pub(crate) fn with(&self, layer: Arc<Layer>) -> Self {
+        let mut next = self.clone();
+        (next.seq, next.height, next.root) = (layer.seq, layer.height, layer.root);
+        next.layers.push(layer);
+        next.unpublished += 1;
+        next
+    }
+}
+
+/// Bytes of the filter: 16 bits for each key, at about 128 bytes that a key's change takes in memory.
+pub(crate) fn new_filter(config: &Config) -> Arc<Filter> {
+    Arc::new(Filter::new(config.layer_bytes / 64))
+}
+
+pub(crate) fn new_caches(config: &Config) -> Arc<Caches> {
+    Arc::new(Caches::new(config.cache_bytes - config.cache_bytes / 4))
+}
+
+fn open_kv(directory: &Path, config: &Config) -> Result<Kv, StoreError> {
+    let options = KvOptions { cache_bytes: config.cache_bytes / 4, threads: config.compaction_threads };
+    Kv::open(&format::tables(directory), options)
+}
+
+/// A view of the tables alone.
+fn first_view(base: Base, root: B256, config: &Config) -> View {
+    let caches = new_caches(config);
+    let (seq, height) = (base.seq, base.height);
+    let line = Line { base_seq: seq, layers: Vec::new(), caches: Arc::clone(&caches) };
+    View {
+        base: Arc::new(base),
+        layers: Vec::new(),
+        unpublished: 0,
+        filter: new_filter(config),
+        caches,
+        seq,
+        height,
+        root,
+        past: false,
+        announced: Arc::new(Announced(RwLock::new(line))),
+    }
+}
+
+/// The state root as the tables have it: hashes the node at the top.
+fn root_of_tables(view: &View) -> Result<B256, StoreError> {
+    let top = Nibbles::new();
+    let reference = match view.node(&NodeKey::new(ACCOUNTS, top))? {
+        Some(node) => {
+            let mut branch = Vec::new();
+            node.encode_branch(&mut branch);
+            if node.extension.is_empty() {
+                return Ok(keccak256(branch));
+            }
+            let child = RlpNode::from_rlp(&branch);
+            alloy_rlp::encode(ExtensionNodeRef::new(&node.extension, child.as_slice()))
+        }
+        None => match view.base.kv.scan(Table::Accounts, &[], &[]).next() {
+            None => return Ok(EMPTY_ROOT_HASH),
+            Some(entry) => {
+                let (key, record) = entry?;
+                let key = Nibbles::unpack(&*key);
+                let leaf = account_leaf(Record::decode(&record)?);
+                alloy_rlp::encode(LeafNodeRef::new(&key, &leaf))
+            }
+        },
+    };
+    Ok(keccak256(reference))
+}
+
+/// Enters a layer's values into the caches.
+fn warm(caches: &Caches, staged: &Staged, pool: &ThreadPool) {
+    let since = staged.layer.seq;
+    pool.install(|| {
+        staged.accounts.par_iter().with_min_len(256).for_each(|(address, value)| {
+            caches.accounts.insert(*address, Entry { since, value: *value });
+        });
+        staged.slots.par_iter().with_min_len(256).for_each(|(key, value)| {
+            caches.slots.insert(*key, Entry { since, value: *value });
+        });
+        staged.layer.nodes.par_iter().with_min_len(256).for_each(|change| {
+            caches.nodes.insert(change.key, Entry { since, value: change.new.clone() });
+        });
+    });
+}
+
+pub(crate) fn put_code(batch: &mut Batch<'_>, layer: &Layer) {
+    for (hash, code) in &layer.code {
+        batch.put(Table::Code, hash.as_slice(), &code.original_bytes());
+    }
+}
+
+/// Writes the history of a layer, as far as it is wanted.
+pub(crate) fn put_history(batch: &mut Batch<'_>, config: &Config, newest: u64, layer: &Layer) {
+    for (class, kept) in [(Class::Values, config.history), (Class::Nodes, config.proofs)] {
+        if layer.height > kept.oldest(newest) {
+            history::write(batch, class, layer);
+        }
+    }
+}
