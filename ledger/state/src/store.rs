@@ -128,8 +128,7 @@ impl Store {
         format::put_genesis(&mut batch, genesis.hash);
         position.write(&mut batch);
         batch.commit()?;
-        drop(kv);
-        Self::open(directory, config, pool)
+        Self::load(kv, position, config, pool)
     }
 
     /// Opens the store in a directory at its newest block, with a root that was checked.
@@ -139,8 +138,12 @@ impl Store {
     pub fn open(directory: &Path, config: &Config, pool: &ThreadPool) -> Result<Self, StoreError> {
         format::check(directory)?;
         let kv = open_kv(directory, config)?;
+        let position = Position::read(&kv.view())?.ok_or_else(|| StoreError::Missing(directory.to_path_buf()))?;
+        Self::load(kv, position, config, pool)
+    }
+
+    fn load(kv: Kv, position: Position, config: &Config, pool: &ThreadPool) -> Result<Self, StoreError> {
         let view = kv.view();
-        let position = Position::read(&view)?.ok_or_else(|| StoreError::Missing(directory.to_path_buf()))?;
         let genesis = format::genesis(&view)?;
         let header = |height| -> Result<_, StoreError> {
             let header = blocks::header(&view, height)?;
@@ -181,8 +184,10 @@ impl Store {
             tip = Tip { height, hash: header.hash };
             let _ = layer.hash.set(tip.hash);
             current = current.with(Arc::new(layer));
-            current.unpublished = 0;
         }
+        // Nothing entered what these layers changed into the caches.
+        current.unpublished = 0;
+        current.caches = new_caches(config);
         *current.announced.0.write().expect("no holder panics") = current.line();
         Ok(Self {
             config: config.clone(),
@@ -293,7 +298,6 @@ impl Store {
                 .filter_map(|(address, hash)| Some((address, changed(hash)?)))
                 .collect();
             let layer = Arc::new(layer);
-            layer.fill(&view.filter);
             let snapshot =
                 Snapshot { view: Arc::new(view.with(Arc::clone(&layer))), proofs_from: parent.proofs_from };
             Ok(Staged { snapshot, layer, parent: view.seq, accounts, slots, hashed_bytes })
@@ -328,8 +332,6 @@ impl Store {
         }
         blocks::check_block(&block)?;
         let _ = layer.hash.set(block.hash);
-        // A flush may have changed the filter since this layer was staged.
-        layer.fill(&current.filter);
         let mut next = current.with(Arc::clone(layer));
         next.unpublished = 0;
         self.announce(next.line());
@@ -414,6 +416,7 @@ impl View {
     pub(crate) fn with(&self, layer: Arc<Layer>) -> Self {
         let mut next = self.clone();
         (next.seq, next.height, next.root) = (layer.seq, layer.height, layer.root);
+        layer.fill(&next.filter);
         next.layers.push(layer);
         next.unpublished += 1;
         next

@@ -19,6 +19,8 @@
 mod node;
 mod proof;
 mod seal;
+#[cfg(test)]
+mod tests;
 mod update;
 
 pub(crate) use node::{Node, NodeKey};

@@ -186,7 +186,7 @@ impl View {
                 .base
                 .kv
                 .get(Table::Code, hash.as_slice())?
-                .map(|code| Bytecode::new_raw(code.to_vec().into())),
+                .map(|code| bytecode(&code)),
         };
         if let Some(code) = &code {
             self.caches.code.insert(*hash, code.clone());
@@ -348,4 +348,10 @@ fn packed(prefix: &Nibbles) -> [u8; 32] {
     let packed = prefix.pack();
     bytes[..packed.len()].copy_from_slice(&packed);
     bytes
+}
+
+/// Code as the engine wants it. Code in a state need not be well formed: it is data until it runs.
+fn bytecode(code: &[u8]) -> Bytecode {
+    let code = alloy_primitives::Bytes::copy_from_slice(code);
+    Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code))
 }

@@ -1,0 +1,271 @@
+//! Any sequence of commits, reorganisations, flushes, prunes, crashes and reopenings equals a model in memory.
+
+#![expect(missing_docs, reason = "a test")]
+
+mod world;
+
+use alloy_primitives::{B256, U256};
+use mundi_execution::{MemoryState, StateSnapshot};
+use mundi_state::{Config, History, Snapshot, Store, StoreError};
+use proptest::prelude::*;
+use rayon::ThreadPool;
+use std::{
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
+use world::{ModelBlock, Touch, address, block, changes, root};
+
+const ADDRESSES: u8 = 40;
+const SLOTS: u8 = 24;
+
+static POOL: LazyLock<ThreadPool> =
+    LazyLock::new(|| rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("threads start"));
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// Stage and publish a block; on disk only later.
+    Publish(Vec<(u8, Touch)>),
+    /// Stage a block that is never published, and one on top of it.
+    Try(Vec<(u8, Touch)>, Vec<(u8, Touch)>),
+    Persist,
+    Flush,
+    /// Stage, publish, persist, flush when it is time.
+    Commit(Vec<(u8, Touch)>),
+    /// Drop the newest blocks.
+    Rewind(u64),
+    /// Close and open.
+    Reopen,
+    /// Lose what is only in memory: open a copy of the directory as it lies on disk.
+    Crash,
+    /// Compare some kept block wholly.
+    Look(u64),
+}
+
+fn config() -> Config {
+    Config {
+        cache_bytes: 200_000,
+        history: History::Last(9),
+        proofs: History::Last(6),
+        max_layers: 3,
+        ..Config::default()
+    }
+}
+
+struct Pair {
+    store: Option<Store>,
+    blocks: Vec<ModelBlock>,
+    directory: PathBuf,
+    scratch: tempfile::TempDir,
+    copies: u32,
+    salt: u64,
+}
+
+impl Pair {
+    fn new() -> Self {
+        // In memory where there is such a place: what is tested here is order, not the disk.
+        let memory = Path::new("/dev/shm");
+        let scratch = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        let scratch = scratch.expect("a temporary directory");
+        let directory = scratch.path().join("0");
+        let mut state = MemoryState::new();
+        let first = [(1, Touch::Pay(5)), (2, Touch::Store(vec![(1, 1), (2, 2), (3, 3)])), (3, Touch::Code(7))];
+        let alloc = changes(&state, &first);
+        state.apply(&alloc);
+        let record = block(None, root(&state), 0);
+        let store = Store::create(&directory, &config(), &record, &alloc, &POOL).expect("a new store");
+        Self { store: Some(store), blocks: vec![ModelBlock { record, state }], directory, scratch, copies: 0, salt: 0 }
+    }
+
+    fn store(&self) -> &Store {
+        self.store.as_ref().expect("open")
+    }
+
+    fn tip(&self) -> &ModelBlock {
+        self.blocks.last().expect("the genesis")
+    }
+
+    fn next(&mut self, touches: &[(u8, Touch)]) -> (mundi_execution::StateChanges, ModelBlock) {
+        let tip = self.tip();
+        let changes = changes(&tip.state, touches);
+        let mut state = tip.state.clone();
+        state.apply(&changes);
+        self.salt += 1;
+        let record = block(Some(&self.tip().record), root(&state), self.salt);
+        (changes, ModelBlock { record, state })
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Publish(touches) => {
+                let (changes, block) = self.next(touches);
+                let staged = self.store().stage(&self.store().latest(), &changes, &POOL).expect("staged");
+                assert_eq!(staged.state_root(), block.record.header.state_root);
+                self.store().publish(block.record.clone(), staged, &POOL).expect("published");
+                self.blocks.push(block);
+            }
+            Step::Try(first, second) => {
+                let (one, block) = self.next(first);
+                let staged = self.store().stage(&self.store().latest(), &one, &POOL).expect("staged");
+                assert_eq!(staged.state_root(), block.record.header.state_root);
+                compare(&staged.snapshot(), &block, true);
+                self.blocks.push(block);
+                let (two, block) = self.next(second);
+                self.blocks.pop();
+                let on_top = self.store().stage(&staged.snapshot(), &two, &POOL).expect("staged");
+                assert_eq!(on_top.state_root(), block.record.header.state_root);
+                compare(&on_top.snapshot(), &block, true);
+                let refused = self.store().publish(block.record, on_top, &POOL);
+                assert!(matches!(refused, Err(StoreError::Mismatch { .. })), "its parent is not published");
+            }
+            Step::Persist => self.store().persist().expect("persisted"),
+            Step::Flush => self.store().flush().expect("flushed"),
+            Step::Commit(touches) => {
+                let (changes, block) = self.next(touches);
+                let got = self.store().commit(block.record.clone(), &changes, &POOL).expect("committed");
+                assert_eq!(got, block.record.header.state_root);
+                self.blocks.push(block);
+            }
+            Step::Rewind(blocks) => {
+                let height = (self.blocks.len() as u64 - 1).saturating_sub(*blocks);
+                let old = self.store().latest();
+                match self.store().rewind(height) {
+                    Ok(()) => {
+                        compare(&old, self.tip(), false);
+                        self.blocks.truncate(height as usize + 1);
+                    }
+                    Err(StoreError::NotKept { oldest, .. }) => assert!(height < oldest),
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            Step::Reopen => {
+                self.store = None;
+                self.reopen();
+            }
+            Step::Crash => {
+                self.copies += 1;
+                let copy = self.scratch.path().join(self.copies.to_string());
+                copy_directory(&self.directory, &copy);
+                self.store = None;
+                self.directory = copy;
+                self.reopen();
+            }
+            Step::Look(back) => self.look(*back),
+        }
+        let tip = self.store().tip();
+        assert_eq!((tip.height, tip.hash), (self.blocks.len() as u64 - 1, self.tip().record.hash));
+        compare(&self.store().latest(), self.tip(), false);
+    }
+
+    fn reopen(&mut self) {
+        let persisted = self.blocks.len();
+        let store = Store::open(&self.directory, &config(), &POOL).expect("it opens");
+        let height = store.persisted().height;
+        assert!(height < persisted as u64);
+        self.blocks.truncate(height as usize + 1);
+        assert_eq!(store.persisted().hash, self.tip().record.hash);
+        self.store = Some(store);
+    }
+
+    fn look(&self, back: u64) {
+        let (values, proofs) = self.store().oldest();
+        let newest = self.blocks.len() as u64 - 1;
+        let height = newest.saturating_sub(back);
+        match self.store().snapshot(height) {
+            Ok(snapshot) => {
+                assert!(height >= values);
+                compare(&snapshot, &self.blocks[height as usize], height >= proofs);
+            }
+            Err(StoreError::NotKept { .. }) => assert!(height < values),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Every value and, if asked for, every proof of a snapshot is the model's.
+fn compare(snapshot: &Snapshot, block: &ModelBlock, proofs: bool) {
+    assert_eq!(snapshot.state_root(), block.record.header.state_root);
+    for index in 0..ADDRESSES {
+        let address = address(index);
+        assert_eq!(snapshot.account(&address).unwrap(), block.state.account(&address).unwrap());
+        for slot in 0..SLOTS {
+            let slot = U256::from(slot);
+            assert_eq!(
+                snapshot.storage(&address, &slot).unwrap(),
+                block.state.storage(&address, &slot).unwrap(),
+                "slot {slot} of account {index} at {}",
+                snapshot.height()
+            );
+        }
+        if let Some(account) = block.state.account(&address).unwrap()
+            && account.has_code()
+        {
+            assert_eq!(snapshot.code(&account.code_hash).unwrap().hash_slow(), account.code_hash);
+        }
+        if proofs {
+            let slots: Vec<B256> = (0..SLOTS).map(|slot| B256::from(U256::from(slot))).collect();
+            let proof = snapshot.proof(address, &slots).unwrap();
+            proof.verify(block.record.header.state_root).unwrap();
+            assert_eq!(proof.account.is_some(), block.state.account(&address).unwrap().is_some());
+            for slot in proof.storage_proof {
+                assert_eq!(slot.value, block.state.storage(&address, &slot.key.into()).unwrap());
+            }
+        }
+    }
+    // A staged block has no hash yet, and up to two are on top of each other here.
+    for height in 0..snapshot.height().saturating_sub(1) {
+        assert!(snapshot.block_hash(height).is_ok());
+    }
+}
+
+fn copy_directory(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy_directory(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target)),
+        }
+    }
+}
+
+fn touch() -> impl Strategy<Value = Touch> {
+    let slots = || proptest::collection::vec((0..SLOTS, 0u8..3), 0..10);
+    prop_oneof![
+        4 => (1u64..1000).prop_map(Touch::Pay),
+        4 => slots().prop_map(Touch::Store),
+        1 => (0u8..4).prop_map(Touch::Code),
+        1 => Just(Touch::Destroy),
+        1 => slots().prop_map(Touch::Recreate),
+    ]
+}
+
+fn touches() -> impl Strategy<Value = Vec<(u8, Touch)>> {
+    proptest::collection::vec((0..ADDRESSES, touch()), 0..8)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => touches().prop_map(Step::Publish),
+        1 => (touches(), touches()).prop_map(|(one, two)| Step::Try(one, two)),
+        3 => Just(Step::Persist),
+        2 => Just(Step::Flush),
+        8 => touches().prop_map(Step::Commit),
+        2 => (0u64..8).prop_map(Step::Rewind),
+        1 => Just(Step::Reopen),
+        1 => Just(Step::Crash),
+        4 => (0u64..12).prop_map(Step::Look),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_store_equals_its_model(steps in proptest::collection::vec(step(), 20..60)) {
+        let mut pair = Pair::new();
+        for step in &steps {
+            pair.take(step);
+        }
+    }
+}
