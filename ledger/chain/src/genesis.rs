@@ -23,13 +23,14 @@ mod schedule;
 mod unique;
 
 use crate::forks::{ChainSpec, ForkPoint};
-use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
-use alloy_eips::{eip1559::INITIAL_BASE_FEE, eip7685::EMPTY_REQUESTS_HASH};
+use alloy_consensus::{BlockBody, EMPTY_OMMER_ROOT_HASH, Header};
+use alloy_eips::{eip1559::INITIAL_BASE_FEE, eip4895::Withdrawals, eip7685::EMPTY_REQUESTS_HASH};
 use alloy_hardforks::EthereumHardfork;
 use alloy_primitives::{B64, B256, Bloom};
 use alloy_trie::EMPTY_ROOT_HASH;
 use file::GenesisFile;
 use mundi_execution::StateChanges;
+use mundi_state::BlockRecord;
 use quantity::Small;
 
 /// Most bytes of a genesis file.
@@ -107,6 +108,19 @@ impl Genesis {
         }
         let hash = header.hash_slow();
         Ok(Self { spec, header, hash, alloc, ignored: config.unknown })
+    }
+
+    /// Block 0, as a store takes it.
+    pub fn record(&self) -> BlockRecord {
+        let withdrawals = self.header.withdrawals_root.map(|_| Withdrawals::default());
+        BlockRecord {
+            header: self.header.clone(),
+            hash: self.hash,
+            total_difficulty: self.header.difficulty,
+            body: BlockBody { withdrawals, ..BlockBody::default() },
+            senders: Vec::new(),
+            receipts: Vec::new(),
+        }
     }
 }
 

@@ -27,6 +27,7 @@ mod executable;
 mod forks;
 mod genesis;
 mod header;
+mod import;
 mod networks;
 mod ommers;
 mod output;
@@ -40,6 +41,9 @@ pub use forks::{ChainSpec, ForkPoint};
 pub use genesis::{Genesis, GenesisError, MAX_GENESIS_BYTES};
 pub use header::{
     DAO_EXTRA_DATA, DAO_EXTRA_RANGE, HeaderError, MAX_GAS_LIMIT, MIN_GAS_LIMIT, Parent, validate_header,
+};
+pub use import::{
+    Busy, Import, ImportError, ImportOptions, ImportPools, ImportSummary, InvalidBlock, Progress,
 };
 pub use networks::{UnknownNetwork, network_fork};
 pub use ommers::{Ancestor, MAX_OMMERS, OMMER_ANCESTORS, OmmerError, validate_ommers};
