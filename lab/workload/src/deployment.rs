@@ -47,10 +47,13 @@ pub(crate) struct Deployment {
 
 /// A contract as it stands after deployment.
 #[derive(Clone, Debug)]
-pub(crate) struct Contract {
-    pub(crate) address: Address,
-    pub(crate) code: Bytes,
-    pub(crate) storage: Vec<(U256, U256)>,
+pub struct Contract {
+    /// Where it is.
+    pub address: Address,
+    /// Its code.
+    pub code: Bytes,
+    /// Its storage, in ascending order of slots.
+    pub storage: Vec<(U256, U256)>,
 }
 
 /// A kind of market. Its copies share code and storage and differ in address alone.

@@ -23,6 +23,8 @@
 //! assert_eq!(workload.block.transactions.len(), 28);
 //! ```
 //!
+//! [`Exchange`] gives the same contracts to those who build worlds and blocks of their own.
+//!
 //! # Benchmark
 //!
 //! [`bench::Plan`] says what to measure, [`bench::measure`] how: see [`mod@bench`]. The library starts no threads and reads no
@@ -37,6 +39,7 @@ pub mod bench;
 mod catalogue;
 mod contracts;
 mod deployment;
+mod exchange;
 mod mix;
 mod random;
 mod swaps;
@@ -45,3 +48,5 @@ mod transfers;
 mod world;
 
 pub use catalogue::{CATALOGUE, Dependence, GIGAGAS, QUICK_GAS, Recipe, Workload, matching};
+pub use exchange::{Contract, Exchange, Venue};
+pub use random::SplitMix;

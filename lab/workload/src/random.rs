@@ -2,14 +2,16 @@
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, fast, and the same on every machine.
 #[derive(Clone, Debug)]
-pub(crate) struct SplitMix(u64);
+pub struct SplitMix(u64);
 
 impl SplitMix {
-    pub(crate) const fn new(seed: u64) -> Self {
+    /// Starts the sequence of a seed.
+    pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(crate) const fn next(&mut self) -> u64 {
+    /// Any number.
+    pub const fn word(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -17,12 +19,12 @@ impl SplitMix {
     }
 
     /// A number below `bound`, by multiplication: the bias is below 2⁻³² for the bounds used here.
-    pub(crate) const fn below(&mut self, bound: usize) -> usize {
-        ((self.next() as u128 * bound as u128) >> 64) as usize
+    pub const fn below(&mut self, bound: usize) -> usize {
+        ((self.word() as u128 * bound as u128) >> 64) as usize
     }
 
     /// A number from `low` to `high`, both included.
-    pub(crate) const fn between(&mut self, low: u64, high: u64) -> u64 {
+    pub const fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.below((high - low + 1) as usize) as u64
     }
 
@@ -68,7 +70,7 @@ mod tests {
     fn splitmix_gives_the_published_sequence() {
         let mut random = SplitMix::new(1_234_567);
         assert_eq!(
-            [random.next(), random.next(), random.next()],
+            [random.word(), random.word(), random.word()],
             [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
         );
     }

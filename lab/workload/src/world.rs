@@ -24,7 +24,7 @@ pub(crate) const TRANSFER_GAS: u64 = 21_000;
 const BENEFICIARY: Address = address!("0xbe4ef1c1a4be4ef1c1a4be4ef1c1a4be4ef1c1a4");
 /// The block's time, and that at which the contracts were deployed.
 const TIME: u64 = 1_750_000_000;
-const DEPLOYED: u64 = TIME - 120;
+pub(crate) const DEPLOYED: u64 = TIME - 120;
 
 /// Whose accounts: the same index gives different accounts for different roles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +43,10 @@ pub(crate) enum Asset {
 
 /// One of the two kinds of market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Venue {
+pub enum Venue {
+    /// Reserves whose product stays.
     ConstantProduct,
+    /// Liquidity in ranges of prices.
     Concentrated,
 }
 
@@ -102,7 +104,7 @@ impl World {
         world
     }
 
-    fn deployment(&self) -> &Deployment {
+    pub(crate) fn deployment(&self) -> &Deployment {
         self.deployment.as_ref().expect("a workload that calls contracts starts from a world with contracts")
     }
 
