@@ -1,6 +1,10 @@
 //! What the command line takes. The help texts are a newcomer's first lesson: they say what a command is for, and
 //! show it in use.
 
+mod import;
+
+pub(crate) use import::ImportArgs;
+
 use clap::{
     Args, Parser, Subcommand, ValueEnum, ValueHint,
     builder::{PossibleValuesParser, TypedValueParser as _},
@@ -15,6 +19,8 @@ use std::{num::NonZeroUsize, path::PathBuf};
 #[command(disable_help_subcommand = true)]
 #[command(after_help = "\
 Examples:
+  mundi import --genesis genesis.json chain.rlp
+                                         execute a chain from its first block on, and keep it
   mundi bench execution --quick          how fast is this machine, on generated blocks?
   mundi replay blocks/                   execute real blocks in parallel and check them
   mundi replay blocks/ --report r.html   the same, as a page to look at
@@ -35,6 +41,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Import(ImportArgs),
     Replay(ReplayCommandArgs),
     /// Run Ethereum's state tests: one transaction each, in every fork.
     ///

@@ -67,6 +67,21 @@ pub(crate) fn bar(what: &str) -> ProgressBar {
     bar
 }
 
+/// A progress bar on standard error, if that is a terminal, for a file of so many bytes.
+pub(crate) fn bytes_bar(bytes: u64) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(
+        "{bar:24.cyan/dim} {bytes}/{total_bytes}  {elapsed}, {eta} left  {wide_msg}",
+    )
+    .unwrap_or_else(|_| ProgressStyle::default_bar())
+    .progress_chars("━╸─");
+    let bar = ProgressBar::new(bytes).with_style(style);
+    bar.enable_steady_tick(TICK);
+    bar
+}
+
 /// A spinner on standard error, if that is a terminal, for work of unknown length.
 pub(crate) fn spinner() -> ProgressBar {
     if !io::stderr().is_terminal() {

@@ -1,13 +1,16 @@
 //! The command line of Mundi: parses, wires, prints.
 //!
 //! Exit status: 0 if all is well, 1 if something came out differently from what it should (a mismatch, a failed
-//! vector), 2 if the input or the usage is no good. Results go to standard output, everything else to standard error.
+//! vector), 2 if the input or the usage is no good, 130 if Ctrl-C ended it. Results go to standard output, everything
+//! else to standard error.
 
 mod bench;
 mod cli;
 mod conformance;
 mod console;
+mod datadir;
 mod fetch;
+mod import;
 mod replay;
 
 use clap::{CommandFactory as _, Parser as _};
@@ -26,6 +29,8 @@ enum Verdict {
     Wrong,
     /// Some of the input is no good; the rest is well.
     Unusable,
+    /// All is well so far, and the user has ended it.
+    Stopped,
 }
 
 impl From<Verdict> for ExitCode {
@@ -34,6 +39,7 @@ impl From<Verdict> for ExitCode {
             Verdict::Right => 0,
             Verdict::Wrong => 1,
             Verdict::Unusable => 2,
+            Verdict::Stopped => 130,
         })
     }
 }
@@ -50,6 +56,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> eyre::Result<Verdict> {
     match cli.command {
+        Command::Import(args) => import::run(&args),
         Command::Replay(args) => match args.command {
             Some(ReplayCommand::Fetch(fetch)) => fetch::run(&fetch),
             None => replay::run(&args.replay),

@@ -1,0 +1,118 @@
+//! `mundi import`.
+
+use super::threads;
+use clap::{
+    Args, ValueHint,
+    builder::{PossibleValuesParser, TypedValueParser as _},
+};
+use mundi_execution::Mode;
+use mundi_state::History;
+use std::{num::NonZeroUsize, path::PathBuf};
+
+/// Least bytes for the cache.
+const MIN_CACHE: u64 = 1 << 20;
+
+/// Execute a chain of blocks from its genesis on, check every header field down to the state root, and keep it.
+///
+/// Reads a genesis file as geth has it, and files of blocks in RLP, one after another, as `geth export` writes them. Every
+/// block is executed on all cores. Its header must be what the rules, its body and its execution say; the first that is not
+/// stops the import with block number, field, expected and got, and everything before it is kept.
+///
+/// An import goes on where the last one ended: blocks that are there already are passed over. Ctrl-C stops between blocks
+/// and keeps what was executed; a second one stops at once, which does no harm either.
+///
+/// Reading, recovering senders, executing, computing roots and writing go on at the same time; the table at the end says
+/// how long each was busy.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mundi import --genesis genesis.json chain.rlp      a new chain, in the default folder
+  mundi import more.rlp.gz                           its next blocks
+  mundi import --datadir ~/chain --genesis genesis.json chain.rlp --cache 4GiB
+  geth export /dev/stdout | mundi import --genesis genesis.json -
+
+Exit status:
+  0    all blocks are in
+  1    a block is invalid; those before it are in
+  2    a file cannot be used, or the store cannot be opened or written
+  130  stopped by Ctrl-C; the same command goes on")]
+pub(crate) struct ImportArgs {
+    /// Files of blocks, plain or gzip, in order; `-` is standard input.
+    #[arg(required = true, value_name = "CHAIN.rlp", value_hint = ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
+    /// The genesis file; needed the first time, and to schedule more forks later.
+    #[arg(long, value_name = "GENESIS.json", value_hint = ValueHint::FilePath)]
+    pub(crate) genesis: Option<PathBuf>,
+    /// Folder of the chain [default: $XDG_DATA_HOME/mundi or ~/.local/share/mundi].
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) datadir: Option<PathBuf>,
+    /// Threads of the parallel execution [default: all cores].
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Strategy; all give the same result.
+    #[arg(long, value_name = "MODE", default_value = "auto", value_parser = modes())]
+    pub(crate) mode: Mode,
+    /// Memory for warm state, as in 512MiB or 4GB.
+    #[arg(long, value_name = "SIZE", default_value = "512MiB", value_parser = cache)]
+    pub(crate) cache: u64,
+    /// Of how many blocks the state can be asked for: the last N, or `full` for all.
+    #[arg(long, value_name = "full|N", default_value = "128", value_parser = history)]
+    pub(crate) history: History,
+}
+
+/// The modes that need nothing but the block.
+fn modes() -> impl clap::builder::TypedValueParser<Value = Mode> {
+    let modes = [Mode::Auto, Mode::Sequential, Mode::Optimistic];
+    PossibleValuesParser::new(modes.map(Mode::name)).try_map(|name| name.parse::<Mode>())
+}
+
+fn history(text: &str) -> Result<History, String> {
+    text.parse().map_err(|_| "expected `full` or a number of blocks".to_owned())
+}
+
+fn cache(text: &str) -> Result<u64, String> {
+    let bytes = size(text).ok_or("expected a number of bytes with a unit, as in 512MiB or 4GB")?;
+    if bytes < MIN_CACHE { Err("expected at least 1MiB".to_owned()) } else { Ok(bytes) }
+}
+
+/// A number of bytes: `kB`, `MB`, `GB`, `TB` count in thousands, `KiB` and so on and the letter alone in 1024s.
+fn size(text: &str) -> Option<u64> {
+    let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = unit.trim().to_ascii_lowercase();
+    let (letter, base) = match unit.strip_suffix("ib") {
+        Some(letter) if !letter.is_empty() => (letter, 1024_u64),
+        Some(_) => return None,
+        None => match unit.strip_suffix('b') {
+            Some(letter) => (letter, 1000),
+            None => (unit.as_str(), 1024),
+        },
+    };
+    let power = ["", "k", "m", "g", "t"].iter().position(|known| *known == letter)?;
+    number.parse::<u64>().ok()?.checked_mul(base.checked_pow(u32::try_from(power).ok()?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, bytes) in [
+            ("7", 7),
+            ("7B", 7),
+            ("512MiB", 512 << 20),
+            ("1GB", 1_000_000_000),
+            ("4 GiB", 4 << 30),
+            ("2g", 2 << 30),
+            ("64k", 64 << 10),
+            ("1tb", 1_000_000_000_000),
+        ] {
+            assert_eq!(size(text), Some(bytes), "{text}");
+        }
+        for text in ["", "MiB", "-1MB", "1.5GB", "1xb", "1iB", "1GBB", "99999999999TB"] {
+            assert_eq!(size(text), None, "{text}");
+        }
+        assert!(cache("1kB").is_err());
+    }
+}
