@@ -2,7 +2,8 @@
 
 use crate::{
     config::Config,
-    generator::{GenerateError, Generator, Totals},
+    error::GenerateError,
+    generator::{Generator, Totals},
 };
 use std::{
     fs::File,

@@ -1,7 +1,8 @@
 //! One block after another.
 
 use crate::{
-    config::{Config, ConfigError},
+    config::Config,
+    error::GenerateError,
     genesis,
     keys::{Role, address},
     plan::{Frame, Planner},
@@ -23,9 +24,7 @@ use mundi_chain::{
     Ancestor, ChainSpec, EthereumHardfork, ForkPoint, OMMER_ANCESTORS, Parent, executable_block,
     next_difficulty, validate_body, validate_header, validate_ommers, validate_output,
 };
-use mundi_execution::{
-    BlockOutput, Committed, ExecutionError, MemoryState, NoSink, Options, StateChanges, execute,
-};
+use mundi_execution::{BlockOutput, Committed, MemoryState, NoSink, Options, StateChanges, execute};
 use rayon::prelude::*;
 use revm::primitives::hardfork::SpecId;
 use std::collections::VecDeque;
@@ -41,48 +40,6 @@ const MISSED_SLOTS: usize = 40;
 const OMMERS: usize = 6;
 /// Wei per gas around which the votes for the gas limit keep the base fee.
 const FAIR_BASE_FEE: u64 = 10_000_000_000;
-
-/// A chain that did not come about.
-#[derive(Debug, thiserror::Error)]
-pub enum GenerateError {
-    /// The configuration describes no chain.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// A block that was meant to be valid cannot be executed: a fault here or in the engine.
-    #[error("block {number} cannot be executed: {source}")]
-    Execution {
-        /// Which block.
-        number: u64,
-        /// Why.
-        source: ExecutionError,
-    },
-    /// A block that was meant to be valid breaks a rule: a fault here or in the rules.
-    #[error("block {number} is invalid: {reason}")]
-    Invalid {
-        /// Which block.
-        number: u64,
-        /// Why.
-        reason: String,
-    },
-    /// The root that was kept up to date is not that of the whole state: a fault here.
-    #[error("block {number}: the state root is {whole}, and {kept} as it was kept up to date")]
-    Root {
-        /// Which block.
-        number: u64,
-        /// Computed from scratch.
-        whole: B256,
-        /// As kept.
-        kept: B256,
-    },
-    /// A file could not be written.
-    #[error("cannot write {path}: {source}")]
-    Io {
-        /// Which.
-        path: String,
-        /// Why.
-        source: std::io::Error,
-    },
-}
 
 /// What a chain has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

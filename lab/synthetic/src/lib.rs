@@ -44,6 +44,7 @@
 mod assembler;
 mod config;
 mod contracts;
+mod error;
 mod files;
 mod generator;
 mod genesis;
@@ -56,5 +57,6 @@ mod transaction;
 mod trie;
 
 pub use config::{Config, ConfigError, Forks, Shares};
+pub use error::GenerateError;
 pub use files::{Progress, Written, write};
-pub use generator::{GenerateError, Generator, Totals};
+pub use generator::{Generator, Totals};

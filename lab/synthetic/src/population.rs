@@ -135,7 +135,7 @@ impl Population {
         deadline: u64,
     ) -> Vec<Call> {
         match deed {
-            Deed::NewAccount => vec![self.to_new_account(fork)],
+            Deed::NewAccount => vec![self.first_payment(fork)],
             Deed::Payment => {
                 let value = if self.one_in(16) { 0 } else { self.random.between(1, 1 << 50) };
                 let to = self.account();
@@ -169,7 +169,7 @@ impl Population {
         }
     }
 
-    fn to_new_account(&mut self, fork: EthereumHardfork) -> Call {
+    fn first_payment(&mut self, fork: EthereumHardfork) -> Call {
         // Before EIP-161 a transfer of nothing leaves an empty account behind; touched later, it goes.
         let nothing = fork < EthereumHardfork::SpuriousDragon && self.one_in(8);
         let value = if nothing { 0 } else { self.random.between(1, 1 << 60) };

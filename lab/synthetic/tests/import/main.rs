@@ -4,7 +4,9 @@ mod chain;
 
 use alloy_consensus::Typed2718 as _;
 use chain::{import, root, split};
-use mundi_chain::EthereumHardfork;
+use mundi_chain::{EthereumHardfork, Genesis, Import, ImportOptions, ImportPools};
+use mundi_execution::Mode;
+use mundi_state::Store;
 use mundi_synthetic::{Config, Forks, Generator, write};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::{collections::BTreeSet, fs, path::PathBuf};
@@ -130,4 +132,30 @@ fn files_hold_what_the_generator_makes() {
     let (first, _) = split(&blocks);
     assert_eq!(reported[0].bytes, first.len() as u64);
     fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn the_state_store_takes_a_chain_of_all_forks_to_its_head() {
+    let (engine, background) = (pool(2), pool(2));
+    let config = Config { seed: 3, ..short(60) };
+    let mut generator = Generator::new(&config, &engine).unwrap();
+    let mut file = Vec::new();
+    while let Some(block) = generator.next_block(&engine).unwrap() {
+        file.extend(alloy_rlp::encode(&block));
+    }
+    let genesis = Genesis::from_json(&generator.genesis_json()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let options = mundi_state::Config::default();
+    let store =
+        Store::create(folder.path(), &options, &genesis.record(), &genesis.alloc, &background).unwrap();
+    let import = Import {
+        store: &store,
+        spec: &genesis.spec,
+        options: &ImportOptions { mode: Mode::Optimistic, ..ImportOptions::default() },
+        pools: ImportPools { engine: &engine, background: &background },
+        cancelled: &|| false,
+        progress: &|_| (),
+    };
+    let tip = import.run(&file[..]).unwrap().tip;
+    assert_eq!((tip.height, tip.hash), (60, generator.totals().head));
 }
