@@ -1,8 +1,10 @@
 //! What the command line takes. The help texts are a newcomer's first lesson: they say what a command is for, and
 //! show it in use.
 
+mod generate;
 mod import;
 
+pub(crate) use generate::GenerateArgs;
 pub(crate) use import::ImportArgs;
 
 use clap::{
@@ -21,6 +23,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 Examples:
   mundi import --genesis genesis.json chain.rlp
                                          execute a chain from its first block on, and keep it
+  mundi generate --out chain             make a long chain to import
   mundi bench execution --quick          how fast is this machine, on generated blocks?
   mundi replay blocks/                   execute real blocks in parallel and check them
   mundi replay blocks/ --report r.html   the same, as a page to look at
@@ -77,6 +80,7 @@ Exit status:
   2  there are none, or a file cannot be read")]
     Blocktest(ConformanceArgs),
     Bench(BenchArgs),
+    Generate(GenerateArgs),
     /// Print a completion script for a shell.
     ///
     /// Tab then completes commands, options, modes and paths.

@@ -10,6 +10,7 @@ mod conformance;
 mod console;
 mod datadir;
 mod fetch;
+mod generate;
 mod import;
 mod replay;
 
@@ -66,6 +67,7 @@ fn run(cli: Cli) -> eyre::Result<Verdict> {
         Command::Bench(args) => match args.command {
             BenchCommand::Execution(execution) => bench::run(&execution),
         },
+        Command::Generate(args) => generate::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "mundi", &mut script);
