@@ -67,13 +67,13 @@ pub(crate) fn bar(what: &str) -> ProgressBar {
     bar
 }
 
-/// A progress bar on standard error, if that is a terminal, for a file of so many bytes.
+/// A progress bar on standard error, if that is a terminal, for so many bytes, with a line below for more.
 pub(crate) fn bytes_bar(bytes: u64) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template(
-        "{bar:24.cyan/dim} {bytes}/{total_bytes}  {elapsed}, {eta} left  {wide_msg}",
+        "{bar:32.cyan/dim} {bytes}/{total_bytes}  {elapsed}, {eta} left\n{wide_msg}",
     )
     .unwrap_or_else(|_| ProgressStyle::default_bar())
     .progress_chars("━╸─");

@@ -144,16 +144,16 @@ fn show(bar: &ProgressBar, progress: &Progress, stopping: bool) {
         return;
     }
     let mut message = format!(
-        "block {}, {:.0} blocks/s, {:.1} Mgas/s:",
+        "block {}, {:.0} blocks/s, {:.0} Mgas/s, busy in %:",
         progress.height,
         progress.blocks_per_second(),
         progress.gas_per_second() / 1e6
     );
     for (stage, busy) in progress.busy.stages() {
-        let _ = write!(message, " {stage} {:.0} %", share(busy, progress.elapsed));
+        let _ = write!(message, " {stage} {:.0}", share(busy, progress.elapsed));
     }
     if stopping {
-        message.insert_str(0, "stopping … ");
+        message.insert_str(0, "stopping; ");
     }
     bar.set_message(message);
 }

@@ -57,7 +57,7 @@ pub struct ImportOptions {
     pub threads: NonZeroUsize,
     /// Greatest size of a block. Default: 128 MiB.
     pub max_block_bytes: u64,
-    /// Most blocks in each queue between two stages, 1 to 256. Default: 16.
+    /// Most blocks in each queue between two stages, 1 to 256; before the last stage four times as many. Default: 16.
     pub queue_blocks: usize,
     /// Most bytes in each queue between two stages, about. Default: 64 MiB.
     pub queue_bytes: u64,
@@ -77,6 +77,8 @@ impl Default for ImportOptions {
 
 /// Most blocks in a queue: all that are on their way are fewer than the reader remembers.
 const MAX_QUEUE_BLOCKS: usize = 256;
+/// How many times as many blocks may wait for the last stage as for the others.
+const WRITE_QUEUE: usize = 4;
 const _: () = assert!(MAX_QUEUE_BLOCKS * 8 < read::REMEMBERED);
 
 /// Threads lent to an import.
@@ -161,6 +163,8 @@ impl Import<'_> {
         let (read, to_check) = queue(bounds);
         let (checked, to_execute) = queue(bounds);
         let (executed, to_publish) = queue(bounds);
+        // Moving blocks into the tables takes long and comes seldom: the others go on meanwhile.
+        let bounds = Bounds { items: (WRITE_QUEUE * bounds.items).min(MAX_QUEUE_BLOCKS), ..bounds };
         let (published, to_write) = queue(bounds);
         thread::scope(|scope| {
             spawn(scope, "read", move || self.read(tally, reader, &read))?;
@@ -180,7 +184,7 @@ impl Import<'_> {
                     Ok(block)
                 };
                 // What is executed is kept, whether the import goes on or not.
-                self.stage(None, &to_publish, &published, work, |block| 3 * block.bytes);
+                self.stage(None, &to_publish, &published, work, |block| block.weight);
             })?;
             self.write(tally, &to_write)
         })

@@ -1,5 +1,5 @@
-//! What makes a chain of Ethereum blocks: fork schedules, and everything about a block that can be said without its
-//! state.
+//! What makes a chain of Ethereum blocks: fork schedules, everything about a block that can be said without its state,
+//! and the way of blocks into a store.
 //!
 //! ## What it promises
 //! A block whose parent is valid is valid exactly if all of these hold, in the order in which an importer asks:
@@ -14,6 +14,8 @@
 //!
 //! [`ChainSpec`] says which rules hold where, and [`Genesis`] reads it, with the first block and state, from a
 //! `genesis.json`. All of these are pure: no clock, no disk, no threads. Proof-of-work seals are not checked.
+//!
+//! [`Import`] puts them together with the engine and a store: blocks out of a file, checked, executed and kept.
 //!
 //! ## Limits and failure
 //! Bytes from outside never panic; each error names the field, what it should be and what it is. A [`Parent`] has to be

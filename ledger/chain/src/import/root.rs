@@ -22,6 +22,8 @@ pub(super) struct PublishedBlock {
     pub(super) gas: u64,
     /// Its size in the source.
     pub(super) bytes: u64,
+    /// About how many bytes it takes until it is written.
+    pub(super) weight: u64,
 }
 
 impl<'a> Publisher<'a> {
@@ -31,6 +33,7 @@ impl<'a> Publisher<'a> {
 
     /// Makes the next block the tip, if it is what its header says.
     pub(super) fn publish(&self, executed: ExecutedBlock) -> Result<PublishedBlock, ImportError> {
+        let weight = executed.weight();
         let ExecutedBlock { block, output, steps } = executed;
         let (number, hash) = (block.header.number, block.hash);
         let parent = self.store.latest();
@@ -59,6 +62,7 @@ impl<'a> Publisher<'a> {
             transactions: block.body.transactions.len(),
             gas: block.header.gas_used,
             bytes: block.bytes,
+            weight,
         };
         let record = BlockRecord {
             header: block.header,
