@@ -73,6 +73,31 @@ pub enum StoreError {
         /// As it is.
         got: String,
     },
+    /// An import of a state file into the directory did not come to its end.
+    #[error("{0} holds a part of a state: its import was not finished; run the same `mundi state import` again")]
+    Unfinished(PathBuf),
+    /// A file that holds no state, or not as it should.
+    #[error("the state file is no good at byte {offset}: {problem}")]
+    StateFile {
+        /// How many bytes are before what is wrong, about.
+        offset: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The work was ended from outside.
+    #[error("stopped")]
+    Cancelled,
+    /// The transactions and receipts of a block are not there, because the store began with a state file.
+    #[error(
+        "block {height} has no transactions and receipts here: the store began with a state file and has them from \
+         block {oldest} on"
+    )]
+    BlockNotKept {
+        /// Asked for.
+        height: u64,
+        /// The oldest block that is there as a whole.
+        oldest: u64,
+    },
     /// A query for logs that passes one of its limits.
     #[error(
         "search for logs stopped at block {height}: more than {limit} {what}; ask for fewer blocks or less"

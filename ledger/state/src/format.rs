@@ -21,6 +21,8 @@ const NAME: &str = "mundi-state";
 
 const GENESIS: &[u8] = b"genesis";
 
+const BLOCKS_FROM: &[u8] = b"blocks-from";
+
 /// Bytes of the version file at most.
 const MAX_VERSION_FILE: u64 = 64;
 
@@ -85,4 +87,16 @@ pub(crate) fn genesis(view: &View) -> Result<B256, StoreError> {
     let hash = view.get(Table::Meta, GENESIS)?;
     let hash = hash.and_then(|hash| B256::try_from(&*hash).ok());
     hash.ok_or_else(|| StoreError::Damaged("the store has no genesis".into()))
+}
+
+/// Notes the oldest block that is there as a whole, if that is not the first of the chain.
+pub(crate) fn put_blocks_from(batch: &mut Batch<'_>, height: u64) {
+    batch.put(Table::Meta, BLOCKS_FROM, &height.to_be_bytes());
+}
+
+/// The oldest block that is there as a whole.
+pub(crate) fn blocks_from(view: &View) -> Result<u64, StoreError> {
+    let Some(height) = view.get(Table::Meta, BLOCKS_FROM)? else { return Ok(0) };
+    let height = <[u8; 8]>::try_from(&*height);
+    height.map(u64::from_be_bytes).map_err(|_| StoreError::Damaged("the oldest block is malformed".into()))
 }

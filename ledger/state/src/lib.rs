@@ -21,9 +21,14 @@ mod queries;
 mod receipts;
 mod snapshot;
 mod stage;
+mod stats;
 mod store;
+#[cfg(test)]
+mod test_store;
 mod trie;
+mod verify;
 mod view;
+mod watch;
 
 pub use block::BlockRecord;
 pub use blocks::{StoredBody, StoredHeader};
@@ -31,5 +36,8 @@ pub use config::{Config, History};
 pub use error::StoreError;
 pub use logs::{FoundLog, LogFilter, LogLimits};
 pub use snapshot::{Pending, PendingBlock, Snapshot, Staged};
+pub use stats::{EntryStats, Stats, TableStats};
 pub use store::{Store, Tip};
 pub use trie::{AccountProof, ProofError, SlotProof};
+pub use verify::{Inconsistency, Place, VerifyReport};
+pub use watch::{StateProgress, Watch};
