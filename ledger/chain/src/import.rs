@@ -166,7 +166,7 @@ impl Import<'_> {
         // Moving blocks into the tables takes long and comes seldom: the others go on meanwhile.
         let bounds = Bounds { items: (WRITE_QUEUE * bounds.items).min(MAX_QUEUE_BLOCKS), ..bounds };
         let (published, to_write) = queue(bounds);
-        thread::scope(|scope| {
+        thread::scope(move |scope| {
             spawn(scope, "read", move || self.read(tally, reader, &read))?;
             spawn(scope, "recover", move || {
                 let work = |block| tally.time(Stage::Recover, || checker.check(block));
@@ -186,6 +186,8 @@ impl Import<'_> {
                 // What is executed is kept, whether the import goes on or not.
                 self.stage(None, &to_publish, &published, work, |block| block.weight);
             })?;
+            // Let go of before the other stages are waited for: those in front of a last stage that failed end with it.
+            let to_write = to_write;
             self.write(tally, &to_write)
         })
     }
