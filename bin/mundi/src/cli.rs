@@ -1,9 +1,11 @@
 //! What the command line takes. The help texts are a newcomer's first lesson: they say what a command is for, and
 //! show it in use.
 
+mod bench_state;
 mod generate;
 mod import;
 
+pub(crate) use bench_state::BenchStateArgs;
 pub(crate) use generate::GenerateArgs;
 pub(crate) use import::ImportArgs;
 
@@ -68,9 +70,12 @@ Exit status:
     /// Takes files, folders and .tar.gz archives of ethereum/tests (BlockchainTests, TransactionTests, TrieTests) and
     /// execution-spec-tests (blockchain_tests); tests of other kinds are passed over. Every block is executed in sequential
     /// and in optimistic mode, and both must give what the file says.
+    ///
+    /// States are kept in memory, or with --store on disk, as `mundi import` keeps them.
     #[command(after_help = "\
 Examples:
   mundi blocktest BlockchainTests/ValidBlocks
+  mundi blocktest --store blockchain-tests.tar.gz
   mundi blocktest blockchain-tests.tar.gz --filter uncle
   mundi blocktest blockchain-tests.tar.gz --json | jq .skips
 
@@ -78,7 +83,7 @@ Exit status:
   0  all vectors pass
   1  some fail
   2  there are none, or a file cannot be read")]
-    Blocktest(ConformanceArgs),
+    Blocktest(BlockTestArgs),
     Bench(BenchArgs),
     Generate(GenerateArgs),
     /// Print a completion script for a shell.
@@ -265,6 +270,22 @@ pub(crate) struct ConformanceArgs {
     pub(crate) skip_slow: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct BlockTestArgs {
+    #[command(flatten)]
+    pub(crate) conformance: ConformanceArgs,
+    /// Import each chain into a state store of its own, and compare what it holds.
+    ///
+    /// Valid blocks are published and written, invalid ones must leave the store as it was, and a heavier branch makes
+    /// it rewind. At the end blocks, accounts, slots and proofs are read back; then the store is closed, opened, compared
+    /// again and verified.
+    ///
+    /// The stores are made in DIR and go with their tests. Without =DIR they are made in memory (/dev/shm), or where that
+    /// does not exist in the folder for temporary files.
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, value_hint = ValueHint::DirPath)]
+    pub(crate) store: Option<Option<PathBuf>>,
+}
+
 /// Measure how fast this machine executes blocks.
 #[derive(Debug, Args)]
 #[command(disable_help_subcommand = true, arg_required_else_help = true)]
@@ -280,6 +301,7 @@ pub(crate) struct BenchArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
     Execution(BenchExecutionArgs),
+    State(BenchStateArgs),
 }
 
 /// Measure the engine against sequential execution, on generated blocks and on yours.

@@ -1,8 +1,12 @@
 //! `mundi statetest` and `mundi blocktest`.
 
-use crate::{Verdict, cli::ConformanceArgs, console};
+use crate::{
+    Verdict,
+    cli::{BlockTestArgs, ConformanceArgs},
+    console,
+};
 use mundi_conformance::{Config, Failure, Kind, SLOW, Summary, Workers, run};
-use std::fmt::Write as _;
+use std::{env, fmt::Write as _, path::PathBuf};
 
 /// Failures that are shown one by one; the JSON lists more.
 const SHOWN_FAILURES: usize = 50;
@@ -11,8 +15,18 @@ pub(crate) fn state_tests(args: &ConformanceArgs) -> eyre::Result<Verdict> {
     conformance(args, Config::state_tests())
 }
 
-pub(crate) fn block_tests(args: &ConformanceArgs) -> eyre::Result<Verdict> {
-    conformance(args, Config::block_tests())
+pub(crate) fn block_tests(args: &BlockTestArgs) -> eyre::Result<Verdict> {
+    let store = args.store.as_ref().map(|asked| asked.clone().unwrap_or_else(folder_for_stores));
+    if let Some(folder) = &store {
+        eyre::ensure!(folder.is_dir(), "there is no folder {} for the stores", folder.display());
+    }
+    conformance(&args.conformance, Config { store, ..Config::block_tests() })
+}
+
+/// Files in memory where the system has such a place: the tests wait for the disk otherwise.
+fn folder_for_stores() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    if memory.is_dir() { memory } else { env::temp_dir() }
 }
 
 fn conformance(args: &ConformanceArgs, config: Config) -> eyre::Result<Verdict> {

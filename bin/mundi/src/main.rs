@@ -5,6 +5,7 @@
 //! else to standard error.
 
 mod bench;
+mod bench_state;
 mod cli;
 mod conformance;
 mod console;
@@ -66,6 +67,7 @@ fn run(cli: Cli) -> eyre::Result<Verdict> {
         Command::Blocktest(args) => conformance::block_tests(&args),
         Command::Bench(args) => match args.command {
             BenchCommand::Execution(execution) => bench::run(&execution),
+            BenchCommand::State(state) => bench_state::run(&state),
         },
         Command::Generate(args) => generate::run(&args),
         Command::Completions { shell } => {

@@ -28,7 +28,7 @@ impl Scratch {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("mundi-blocks-{}-{count}", std::process::id()));
-        let kv = Kv::open(&directory, KvOptions { cache_bytes: 1 << 20, threads: 1 }).unwrap();
+        let kv = Kv::create(&directory, KvOptions { cache_bytes: 1 << 20, threads: 1 }).unwrap();
         Self { kv, directory }
     }
 

@@ -89,10 +89,15 @@ impl Caches {
     }
 }
 
+/// Bytes of a cache at least. An entry that is larger than its part of a cache would be turned away, and leave the
+/// placeholder of a reader that then enters an older value.
+const LEAST: u64 = 16 << 10;
+
 fn cache<K: Hash + Eq, V: Clone>(bytes: u64, per_entry: u64) -> Values<K, V>
 where
     Bytes: Weighter<K, V>,
 {
+    let bytes = bytes.max(LEAST);
     let entries = (bytes / per_entry).max(64) as usize;
-    Cache::with(entries, bytes.max(1), Bytes, DefaultHashBuilder::default(), DefaultLifecycle::default())
+    Cache::with(entries, bytes, Bytes, DefaultHashBuilder::default(), DefaultLifecycle::default())
 }

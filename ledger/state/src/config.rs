@@ -5,8 +5,8 @@ use std::{fmt, str::FromStr};
 /// Settings of a store. They may change from one opening to the next.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Bytes for warm accounts, slots, trie nodes and code together, and as much again for the key-value engine's
-    /// blocks is never exceeded: of this bound a quarter goes to the engine. Default 512 MiB.
+    /// Bytes of all caches: a quarter for blocks of the key-value engine's files, the rest for warm accounts, slots, trie
+    /// nodes and code. Default 512 MiB.
     pub cache_bytes: u64,
     /// Blocks whose values are kept for questions about the past. Default: the last 128.
     pub history: History,

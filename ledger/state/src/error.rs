@@ -40,6 +40,38 @@ pub enum StoreError {
         /// What it said.
         error: std::io::Error,
     },
+    /// The operating system refused to open, read or write a file.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What it said.
+        error: std::io::Error,
+    },
+    /// A file is missing, or is not as it was written.
+    #[error("{} is damaged: {problem}; restore it from a copy", path.display())]
+    DamagedFile {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Blocks that were on disk are not there any more.
+    #[error(
+        "{}: {problem}; the store ends at block {}, and block {acknowledged} was on disk; restore the file from a \
+         copy, or give up what follows with `Store::give_up`",
+        path.display(), found.map_or("?".into(), |height| height.to_string())
+    )]
+    Lost {
+        /// The file where they should be.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+        /// The newest block that is there, if it is known.
+        found: Option<u64>,
+        /// The newest block that was there.
+        acknowledged: u64,
+    },
     /// The key-value engine failed, or found a damaged file.
     #[error("{place}: {message}")]
     Engine {
@@ -74,7 +106,9 @@ pub enum StoreError {
         got: String,
     },
     /// An import of a state file into the directory did not come to its end.
-    #[error("{0} holds a part of a state: its import was not finished; run the same `mundi state import` again")]
+    #[error(
+        "{0} holds a part of a state: its import was not finished; run the same `mundi state import` again"
+    )]
     Unfinished(PathBuf),
     /// A file that holds no state, or not as it should.
     #[error("the state file is no good at byte {offset}: {problem}")]

@@ -3,6 +3,7 @@
 use crate::{
     account::slot_bytes,
     blocks,
+    config::History,
     error::StoreError,
     history::{self, Class, Kind},
     kv::{Batch, Table},
@@ -39,6 +40,7 @@ impl Store {
     /// to be kept. Snapshots that exist stay as they are.
     pub fn flush(&self) -> Result<(), StoreError> {
         let mut position = self.lock_disk();
+        self.prune(&mut position)?;
         loop {
             let view = self.view();
             let ready = view.layers.partition_point(|layer| layer.height <= position.persisted);
@@ -58,7 +60,15 @@ impl Store {
 
     fn flush_layers(&self, position: &mut Position, layers: &[Arc<Layer>]) -> Result<(), StoreError> {
         let newest = layers.last().expect("a step has a layer");
-        let next = Position { flushed: newest.height, ..*position };
+        // Layers that are too old for it get no history, so that the blocks before them have none either from now on.
+        // Nothing is left of theirs, because it was pruned before.
+        let oldest = |kept: History| kept.oldest(position.persisted).min(newest.height);
+        let next = Position {
+            flushed: newest.height,
+            values_from: position.values_from.max(oldest(self.config.history)),
+            proofs_from: position.proofs_from.max(oldest(self.config.proofs)),
+            ..*position
+        };
         let mut batch = self.kv.batch();
         put_values(&mut batch, layers);
         for layer in layers {
@@ -71,6 +81,8 @@ impl Store {
         next.write(&mut batch);
         batch.commit()?;
         *position = next;
+        self.values_from.store(next.values_from, Ordering::Release);
+        self.proofs_from.store(next.proofs_from, Ordering::Release);
 
         let base = Arc::new(Base { kv: self.kv.view(), seq: newest.seq, height: newest.height });
         // Publishing waits until the new base is in place.

@@ -1,6 +1,8 @@
 //! What a store's directory looks like.
 //!
-//! `VERSION` names the format in plain text; `tables/` belongs to the key-value engine.
+//! `VERSION` names the format in plain text; `LOCK` is locked by the process that has the store open; `tables/` belongs
+//! to the key-value engine. A store is made in `tables.new/`, which gets its name when everything is in it. `IMPORTING` is there
+//! while a state file is being imported into `tables.new/`, and after that was interrupted.
 
 use crate::{
     error::StoreError,
@@ -8,8 +10,8 @@ use crate::{
 };
 use alloy_primitives::B256;
 use std::{
-    fs::{self, File},
-    io::{Read, Write},
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, ErrorKind, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -35,47 +37,114 @@ pub(crate) fn tables(directory: &Path) -> PathBuf {
     directory.join("tables")
 }
 
-/// Whether there is a store.
+/// Where a store is made.
+pub(crate) fn new_tables(directory: &Path) -> PathBuf {
+    directory.join("tables.new")
+}
+
+/// There while a state file is being imported.
+fn import_mark(directory: &Path) -> PathBuf {
+    directory.join("IMPORTING")
+}
+
+/// Whether there is a store, of this format or another.
 pub(crate) fn exists(directory: &Path) -> bool {
-    version_file(directory).exists()
+    tables(directory).exists()
 }
 
-/// Makes the directory and its version file, or checks the one that is there.
-pub(crate) fn create(directory: &Path) -> Result<(), StoreError> {
-    let io = |error| StoreError::Io { place: "VERSION", error };
-    fs::create_dir_all(directory).map_err(io)?;
-    if exists(directory) {
-        return check(directory);
+/// Locks the directory against other processes, until the file is dropped.
+pub(crate) fn lock(directory: &Path) -> Result<File, StoreError> {
+    let path = directory.join("LOCK");
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+    let file = file.map_err(|error| file_error(&path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked),
+        Err(TryLockError::Error(error)) => Err(file_error(&path, error)),
     }
-    let new = directory.join("VERSION.new");
-    let mut file = File::create(&new).map_err(io)?;
-    writeln!(file, "{NAME} {FORMAT}").and_then(|()| file.sync_all()).map_err(io)?;
-    fs::rename(&new, version_file(directory)).map_err(io)?;
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(io)
 }
 
-/// Refuses a directory that this program cannot read.
-pub(crate) fn check(directory: &Path) -> Result<(), StoreError> {
-    let file = match File::open(version_file(directory)) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(StoreError::Missing(directory.to_path_buf()));
-        }
-        file => file.map_err(|error| StoreError::Io { place: "VERSION", error })?,
+/// Makes the directory ready for a new store, and locks it.
+pub(crate) fn prepare(directory: &Path) -> Result<File, StoreError> {
+    fs::create_dir_all(directory).map_err(|error| file_error(directory, error))?;
+    let lock = lock(directory)?;
+    if version_file(directory).exists() {
+        check_version(directory)?;
+    }
+    if exists(directory) {
+        return Err(StoreError::Exists(directory.to_path_buf()));
+    }
+    let new = new_tables(directory);
+    match fs::remove_dir_all(&new) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(file_error(&new, error)),
+        _ => Ok(lock),
+    }
+}
+
+/// Makes the new tables the store's.
+pub(crate) fn finish(directory: &Path) -> Result<(), StoreError> {
+    let path = directory.join("VERSION.new");
+    let finish = || -> io::Result<()> {
+        let mut file = File::create(&path)?;
+        writeln!(file, "{NAME} {FORMAT}")?;
+        file.sync_all()?;
+        fs::rename(&path, version_file(directory))?;
+        fs::rename(new_tables(directory), tables(directory))?;
+        File::open(directory)?.sync_all()
     };
+    finish().map_err(|error| file_error(directory, error))
+}
+
+/// Refuses a directory that holds no store, or one that this program cannot read.
+pub(crate) fn check(directory: &Path) -> Result<(), StoreError> {
+    let path = version_file(directory);
+    match fs::metadata(&path) {
+        Ok(_) => check_version(directory)?,
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(file_error(&path, error)),
+        Err(_) if exists(directory) => {
+            return Err(StoreError::DamagedFile { path, problem: "the file is missing".into() });
+        }
+        Err(_) => {}
+    }
+    match exists(directory) {
+        true => Ok(()),
+        false if import_mark(directory).exists() => Err(StoreError::Unfinished(directory.to_path_buf())),
+        false => Err(StoreError::Missing(directory.to_path_buf())),
+    }
+}
+
+/// Says that a state file is being imported, which is not done until [`end_import`].
+pub(crate) fn begin_import(directory: &Path) -> Result<(), StoreError> {
+    let path = import_mark(directory);
+    let text = "a state is being imported; if no program does so, run `mundi state import` again\n";
+    let written = fs::write(&path, text).and_then(|()| File::open(directory)?.sync_all());
+    written.map_err(|error| file_error(&path, error))
+}
+
+/// Says that no state file is being imported.
+pub(crate) fn end_import(directory: &Path) -> Result<(), StoreError> {
+    let path = import_mark(directory);
+    fs::remove_file(&path).map_err(|error| file_error(&path, error))
+}
+
+fn file_error(path: &Path, error: io::Error) -> StoreError {
+    StoreError::File { path: path.to_path_buf(), error }
+}
+
+fn check_version(directory: &Path) -> Result<(), StoreError> {
+    let path = version_file(directory);
     let mut bytes = Vec::new();
-    file.take(MAX_VERSION_FILE)
-        .read_to_end(&mut bytes)
-        .map_err(|error| StoreError::Io { place: "VERSION", error })?;
+    let read = File::open(&path).and_then(|file| file.take(MAX_VERSION_FILE).read_to_end(&mut bytes));
+    read.map_err(|error| file_error(&path, error))?;
     let text = String::from_utf8_lossy(&bytes);
     let found = text.trim().strip_prefix(NAME).and_then(|number| number.trim().parse().ok());
     match found {
         Some(FORMAT) => Ok(()),
         Some(found) => Err(StoreError::Format { found, known: FORMAT }),
-        None => Err(StoreError::Damaged(format!(
-            "{} reads {:?}, not `{NAME} {FORMAT}`",
-            version_file(directory).display(),
-            text.trim()
-        ))),
+        None => {
+            let problem = format!("it reads {:?} instead of `{NAME} {FORMAT}`", text.trim());
+            Err(StoreError::DamagedFile { path, problem })
+        }
     }
 }
 

@@ -2,17 +2,42 @@
 //!
 //! ## What it promises
 //! * A [`Batch`] is applied wholly or not at all, across tables, also after a kill or a torn write.
+//! * A batch whose [`commit`](Batch::commit) returned is there when the database is opened again, or opening fails.
 //! * A [`View`] is a consistent, immutable view of all tables; making and reading one never waits for a writer.
 //! * Blocks read from disk are checked against their checksum.
 //!
 //! After a failed write the engine accepts no more writes until it is opened again; reads go on.
+//!
+//! ## Damage
+//! The engine finds damage in what it reads of its tables. It does not look for missing batches, missing or exchanged
+//! files and damaged manifests, and repairs some of that by deleting what is left; so [`Kv::open`] looks first.
+//! Before the engine sees a file, the manifests are compared with their checksums ([`files`]), and the log is read
+//! and has to reach up to the newest batch that was acknowledged ([`log`], [`head`]). Afterwards each table has to
+//! hold what the [`mark`]s of the batches say that it does, and nothing of another table: the keys of a table all begin
+//! with its number.
+//!
+//! What this does not find is a table's file that was replaced by an older whole file of the same table;
+//! [`Kv::check_files`] finds that too, and reads everything for it.
+
+mod files;
+mod head;
+mod log;
+mod mark;
 
 use crate::error::StoreError;
 use fjall::{
-    Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable,
+    AbstractTree, Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable,
     config::{BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry},
 };
-use std::{ops::Deref, path::Path};
+use head::{Acknowledged, Head};
+use mark::{FOOT, Mark};
+use std::{
+    hash::{BuildHasher, RandomState},
+    ops::Deref,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::Mutex,
+};
 
 /// A named, ordered map from bytes to bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +75,12 @@ pub(crate) enum Table {
     Garbage,
 }
 
+/// How many there are.
+const TABLES: usize = 15;
+
 impl Table {
-    pub(crate) const ALL: [Self; 15] = [
+    /// In the order in which they were created in every database.
+    pub(crate) const ALL: [Self; TABLES] = [
         Self::Meta,
         Self::Accounts,
         Self::Slots,
@@ -97,6 +126,15 @@ impl Table {
         )
     }
 
+    /// A key as the engine gets it: after the table's number.
+    fn key(self, key: &[u8]) -> Key {
+        let mut bytes = [0; MAX_KEY];
+        bytes[0] = self as u8 + 1;
+        let len = key.len() + 1;
+        bytes[1..len].copy_from_slice(key);
+        Key { bytes, len }
+    }
+
     fn options(self) -> KeyspaceCreateOptions {
         let options = KeyspaceCreateOptions::default().filter_policy(FilterPolicy::all(
             FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(10.0)),
@@ -109,14 +147,46 @@ impl Table {
     }
 }
 
+/// Bytes of the longest key as the engine gets it: one of [`Table::History`].
+const MAX_KEY: usize = 64;
+
+/// A key as the engine gets it.
+struct Key {
+    bytes: [u8; MAX_KEY],
+    len: usize,
+}
+
+impl Deref for Key {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
 /// Bytes read from a table, shared with the engine's cache.
-pub(crate) struct Value(fjall::Slice);
+pub(crate) struct Value {
+    bytes: fjall::Slice,
+    /// Bytes at the beginning that are not its own.
+    skip: usize,
+}
+
+impl Value {
+    const fn value(bytes: fjall::Slice) -> Self {
+        Self { bytes, skip: 0 }
+    }
+
+    /// A key, without the table's number.
+    const fn key(bytes: fjall::Slice) -> Self {
+        Self { bytes, skip: 1 }
+    }
+}
 
 impl Deref for Value {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.0
+        self.bytes.get(self.skip..).unwrap_or_default()
     }
 }
 
@@ -132,25 +202,111 @@ pub(crate) struct KvOptions {
 /// An open database.
 pub(crate) struct Kv {
     database: Database,
-    tables: [Keyspace; Table::ALL.len()],
+    tables: [Keyspace; TABLES],
+    writer: Mutex<Writer>,
+}
+
+/// Numbers the batches.
+struct Writer {
+    head: Head,
+    /// Of the newest batch.
+    mark: Mark,
 }
 
 impl Kv {
-    /// Opens or creates the database in `directory`.
+    /// Makes a new database in a directory, which holds none.
+    pub(crate) fn create(directory: &Path, options: KvOptions) -> Result<Self, StoreError> {
+        let (database, tables) = start(directory, options)?;
+        let mark = Mark {
+            store: RandomState::new().hash_one(directory),
+            batch: 0,
+            height: 0,
+            from: 0,
+            touched: 0,
+            before: [0; TABLES],
+        };
+        let head = Head::create(directory, acknowledged(&mark))?;
+        let kv = Self { database, tables, writer: Mutex::new(Writer { head, mark }) };
+        // So that there is a mark in every database.
+        kv.batch().write(&mut kv.writer.lock().expect("no holder panics"))?;
+        Ok(kv)
+    }
+
+    /// Opens the database in a directory, which [`create`](Self::create) made.
+    ///
+    /// # Errors
+    /// [`StoreError::Lost`], [`StoreError::DamagedFile`] and others for what the [module](self) names. Nothing has been
+    /// changed then.
     pub(crate) fn open(directory: &Path, options: KvOptions) -> Result<Self, StoreError> {
-        let database = Database::builder(directory)
-            .cache_size(options.cache_bytes)
-            .worker_threads(options.threads.max(1))
-            .manual_journal_persist(true)
-            .open()
-            .map_err(|error| kv_error("open", error))?;
-        let mut tables = Vec::with_capacity(Table::ALL.len());
-        for table in Table::ALL {
-            let keyspace = database.keyspace(table.name(), || table.options());
-            tables.push(keyspace.map_err(|error| kv_error(table.name(), error))?);
+        let (mut head, newest) = Head::open(directory)?;
+        let files = files::check(directory)?;
+        let log = log::check(directory, newest)?;
+        let (database, tables) = start(directory, options).map_err(|error| {
+            // The engine does not say which file it was.
+            let mut buffer = vec![0; 1 << 20];
+            let broken = files.iter().find_map(|file| files::check_table(file, &mut buffer).err());
+            broken.filter(|_| !matches!(error, StoreError::Locked)).unwrap_or(error)
+        })?;
+        let view = View { snapshot: database.snapshot(), tables: tables.clone() };
+        let mark = view.snapshot.get(&tables[Table::Meta as usize], FOOT);
+        let mark = Mark::read(mark.map_err(|error| kv_error(Table::Meta.name(), error))?.as_deref())?;
+        let found = log.last.map_or(mark.batch, |last| last.mark.batch);
+        if mark.store != newest.store || mark.batch != found || mark.batch < newest.batch {
+            return Err(StoreError::Lost {
+                path: directory.to_path_buf(),
+                problem: "the tables do not hold the last batch",
+                found: Some(mark.height),
+                acknowledged: newest.height,
+            });
         }
-        let tables = tables.try_into().unwrap_or_else(|_| unreachable!("one keyspace per table"));
-        Ok(Self { database, tables })
+        let flushed = log.first.map_or_else(|| mark.after(), |first| first.mark.before);
+        let newest_sequence = log.last.map_or(u64::MAX, |last| last.sequence);
+        let present = mark.after();
+        for table in Table::ALL {
+            view.check(table, present[table as usize])?;
+            let in_files = view.tables[table as usize].tree.get_highest_persisted_seqno().unwrap_or(0);
+            let problem = match in_files {
+                less if less < flushed[table as usize] => "files of this table are missing, or a journal",
+                more if more > newest_sequence => "its files are newer than the journals",
+                _ => continue,
+            };
+            return Err(StoreError::Engine { place: table.name(), message: problem.into() });
+        }
+        head.set(acknowledged(&mark))?;
+        Ok(Self { database, tables, writer: Mutex::new(Writer { head, mark }) })
+    }
+
+    /// Reads all files of a closed database and compares them with their checksums. `progress` gets the number of
+    /// files that are done, and of all.
+    pub(crate) fn check_files(
+        directory: &Path,
+        mut progress: impl FnMut(usize, usize),
+    ) -> Result<(), StoreError> {
+        let (_, newest) = Head::open(directory)?;
+        let files = files::check(directory)?;
+        log::check(directory, newest)?;
+        let mut buffer = vec![0; 1 << 20];
+        for (done, file) in files.iter().enumerate() {
+            progress(done, files.len());
+            files::check_table(file, &mut buffer)?;
+        }
+        progress(files.len(), files.len());
+        Ok(())
+    }
+
+    /// Makes a closed database whose log is damaged end before the damage. What is cut off stays beside it in files
+    /// that end in `.lost`.
+    pub(crate) fn give_up(directory: &Path) -> Result<(), StoreError> {
+        let (mut head, newest) = Head::open(directory)?;
+        files::check(directory)?;
+        if let Some(last) = log::give_up(directory, newest)? {
+            // Both slots, the one of the newest batch before the other.
+            let last = acknowledged(&last.mark);
+            head.set(Acknowledged { batch: newest.batch, ..last })?;
+            drop(head);
+            Head::create(directory, last)?;
+        }
+        Ok(())
     }
 
     fn table(&self, table: Table) -> &Keyspace {
@@ -164,7 +320,7 @@ impl Kv {
 
     /// An empty batch.
     pub(crate) fn batch(&self) -> Batch<'_> {
-        Batch { kv: self, batch: self.database.batch(), bytes: 0 }
+        Batch { kv: self, batch: self.database.batch(), bytes: 0, touched: 0, height: None }
     }
 
     /// Bytes of a table on disk.
@@ -188,7 +344,7 @@ impl Kv {
         let failed = |error| kv_error(table.name(), error);
         let mut ingestion = self.table(table).start_ingestion().map_err(failed)?;
         for (key, value) in entries {
-            ingestion.write(key, value).map_err(failed)?;
+            ingestion.write(&*table.key(key), value).map_err(failed)?;
         }
         ingestion.finish().map_err(failed)
     }
@@ -209,8 +365,8 @@ pub(crate) struct View {
 impl View {
     /// The value of a key.
     pub(crate) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Value>, StoreError> {
-        let value = self.snapshot.get(&self.tables[table as usize], key);
-        Ok(value.map_err(|error| kv_error(table.name(), error))?.map(Value))
+        let value = self.snapshot.get(&self.tables[table as usize], &*table.key(key));
+        Ok(value.map_err(|error| kv_error(table.name(), error))?.map(Value::value))
     }
 
     /// Entries from `start` on, in ascending order of keys, as long as they begin with `prefix`.
@@ -220,25 +376,46 @@ impl View {
         prefix: &[u8],
         start: &[u8],
     ) -> impl Iterator<Item = Result<(Value, Value), StoreError>> + use<> {
-        let prefix = prefix.to_vec();
-        self.snapshot
-            .range(&self.tables[table as usize], start.to_vec()..)
-            .map(move |guard| match guard.into_inner() {
-                Ok((key, value)) => Ok((Value(key), Value(value))),
-                Err(error) => Err(kv_error(table.name(), error)),
-            })
-            .take_while(move |entry| entry.as_ref().map_or(true, |(key, _)| key.starts_with(&prefix)))
+        let prefix = table.key(prefix);
+        let entries = self.snapshot.range::<&[u8], _>(&self.tables[table as usize], &*table.key(start)..);
+        entries.map_while(move |guard| match guard.into_inner() {
+            Ok((key, _)) if !key.starts_with(&prefix) => None,
+            Ok((key, value)) => Some(Ok((Value::key(key), Value::value(value)))),
+            Err(error) => Some(Err(kv_error(table.name(), error))),
+        })
     }
 
     /// The last entry of a table whose key begins with `prefix`.
     pub(crate) fn last(&self, table: Table, prefix: &[u8]) -> Result<Option<(Value, Value)>, StoreError> {
-        match self.snapshot.prefix(&self.tables[table as usize], prefix).next_back() {
+        match self.snapshot.prefix(&self.tables[table as usize], &*table.key(prefix)).next_back() {
             None => Ok(None),
             Some(guard) => {
                 let (key, value) = guard.into_inner().map_err(|error| kv_error(table.name(), error))?;
-                Ok(Some((Value(key), Value(value))))
+                Ok(Some((Value::key(key), Value::value(value))))
             }
         }
+    }
+
+    /// Whether the last batch that touched a table is the one it should be, and no key is of another table.
+    fn check(&self, table: Table, from: u64) -> Result<(), StoreError> {
+        let keyspace = &self.tables[table as usize];
+        let place = table.name();
+        let error = |error| kv_error(place, error);
+        let damaged = |message: &str| Err(StoreError::Engine { place, message: message.into() });
+        let foot = self.snapshot.get(keyspace, FOOT).map_err(error)?;
+        let foot = foot.map_or(Some(0), |foot| Some(u64::from_be_bytes((*foot).try_into().ok()?)));
+        if table != Table::Meta && foot != Some(from) {
+            return damaged("batches are missing in this table");
+        }
+        let first = self.snapshot.range::<&[u8], _>(keyspace, &[1][..]..).next();
+        let last = self.snapshot.iter(keyspace).next_back();
+        for guard in [first, last].into_iter().flatten() {
+            let key = guard.key().map_err(error)?;
+            if *key != FOOT && key.first() != table.key(&[]).first() {
+                return damaged("a file of this table belongs to another one");
+            }
+        }
+        Ok(())
     }
 }
 
@@ -247,19 +424,29 @@ pub(crate) struct Batch<'a> {
     kv: &'a Kv,
     batch: fjall::OwnedWriteBatch,
     bytes: u64,
+    /// Bit *i*: something is written to table *i*.
+    touched: u64,
+    height: Option<u64>,
 }
 
 impl Batch<'_> {
     /// Sets a key.
     pub(crate) fn put(&mut self, table: Table, key: &[u8], value: &[u8]) {
         self.bytes += (key.len() + value.len()) as u64;
-        self.batch.insert(self.kv.table(table), key, value);
+        self.touched |= 1 << table as u64;
+        self.batch.insert(self.kv.table(table), &*table.key(key), value);
     }
 
     /// Removes a key, present or not.
     pub(crate) fn delete(&mut self, table: Table, key: &[u8]) {
         self.bytes += key.len() as u64;
-        self.batch.remove(self.kv.table(table), key);
+        self.touched |= 1 << table as u64;
+        self.batch.remove(self.kv.table(table), &*table.key(key));
+    }
+
+    /// Says which block is the newest on disk when this batch is.
+    pub(crate) const fn reaches(&mut self, height: u64) {
+        self.height = Some(height);
     }
 
     /// Bytes of keys and values so far.
@@ -267,16 +454,75 @@ impl Batch<'_> {
         self.bytes
     }
 
-    /// Applies the writes; when this returns they are on disk.
+    /// Applies the writes; when this returns they are on disk. Batches of several threads take turns.
     pub(crate) fn commit(self) -> Result<(), StoreError> {
-        self.batch.durability(Some(PersistMode::SyncData)).commit().map_err(|error| kv_error("write", error))
+        let kv = self.kv;
+        match self.touched {
+            0 => Ok(()),
+            _ => self.write(&mut kv.writer.lock().expect("no holder panics")),
+        }
     }
+
+    fn write(mut self, writer: &mut Writer) -> Result<(), StoreError> {
+        let last = writer.mark;
+        let mark = Mark {
+            store: last.store,
+            batch: last.batch + 1,
+            height: self.height.unwrap_or(last.height),
+            from: self.kv.database.seqno().max(1),
+            touched: self.touched | 1 << Table::Meta as u64,
+            before: last.after(),
+        };
+        for table in Table::ALL.into_iter().filter(|table| self.touched >> *table as u64 & 1 == 1) {
+            if table != Table::Meta {
+                self.batch.insert(self.kv.table(table), FOOT, mark.from.to_be_bytes());
+            }
+        }
+        self.batch.insert(self.kv.table(Table::Meta), FOOT, mark.to_bytes());
+        let written = self.batch.durability(Some(PersistMode::SyncData)).commit();
+        written.map_err(|error| kv_error("write", error))?;
+        writer.mark = mark;
+        writer.head.set(acknowledged(&mark))
+    }
+}
+
+const fn acknowledged(mark: &Mark) -> Acknowledged {
+    Acknowledged { store: mark.store, batch: mark.batch, height: mark.height }
+}
+
+/// Starts the engine, which makes what is not there.
+fn start(directory: &Path, options: KvOptions) -> Result<(Database, [Keyspace; TABLES]), StoreError> {
+    let open = || {
+        let database = Database::builder(directory)
+            .cache_size(options.cache_bytes)
+            .worker_threads(options.threads.max(1))
+            .manual_journal_persist(true)
+            .open()
+            .map_err(|error| kv_error("tables", error))?;
+        let mut tables = Vec::with_capacity(TABLES);
+        for table in Table::ALL {
+            let keyspace = database.keyspace(table.name(), || table.options());
+            tables.push(keyspace.map_err(|error| kv_error(table.name(), error))?);
+        }
+        let tables = tables.try_into().unwrap_or_else(|_| unreachable!("one keyspace per table"));
+        Ok((database, tables))
+    };
+    // The engine takes some damage for a mistake in its own code.
+    catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<String>().map(String::as_str);
+        let message = message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        Err(StoreError::Engine { place: "tables", message: format!("the engine gave up: {message}") })
+    })
 }
 
 fn kv_error(place: &'static str, error: fjall::Error) -> StoreError {
     match error {
         fjall::Error::Locked => StoreError::Locked,
         fjall::Error::Io(error) => StoreError::Io { place, error },
+        fjall::Error::Poisoned => StoreError::Engine {
+            place,
+            message: "an earlier write failed; close the store, see to the disk, and open it again".into(),
+        },
         error => StoreError::Engine { place, message: error.to_string() },
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     trie::{NodeChange, NodeKey, TrieId},
 };
 use alloy_primitives::{B256, U256, map::DefaultHashBuilder};
+use rayon::prelude::*;
 use revm::bytecode::Bytecode;
 use std::{
     hash::{BuildHasher, Hash},
@@ -77,22 +78,13 @@ impl Layer {
         self.code.binary_search_by(|(other, _)| other.cmp(hash)).ok().map(|at| &self.code[at].1)
     }
 
-    /// Bytes in memory, about: what [`bytes`](Self::bytes) is set to.
-    pub(crate) fn memory(&self) -> u64 {
-        let nodes: usize = self
-            .nodes
-            .iter()
-            .map(|change| {
-                let node = |node: &Option<std::sync::Arc<crate::trie::Node>>| {
-                    node.as_ref().map_or(0, |n| n.memory())
-                };
-                size_of::<NodeChange>() + node(&change.old) + node(&change.new)
-            })
-            .sum();
+    /// Bytes in memory, about, with nodes of `node_bytes`: what [`bytes`](Self::bytes) is set to.
+    pub(crate) fn memory(&self, node_bytes: u64) -> u64 {
         let code: usize = self.code.iter().map(|(_, code)| 64 + code.len()).sum();
-        let flat =
-            self.accounts.len() * size_of::<AccountDelta>() + self.slots.len() * size_of::<SlotDelta>();
-        (nodes + code + flat + self.journal.len()) as u64
+        let accounts = self.accounts.len() * size_of::<AccountDelta>();
+        let slots = self.slots.len() * size_of::<SlotDelta>();
+        let nodes = self.nodes.len() * size_of::<NodeChange>();
+        (accounts + slots + nodes + code + self.journal.len()) as u64 + node_bytes
     }
 
     /// Enters all keys into a filter.
@@ -100,6 +92,13 @@ impl Layer {
         self.accounts.iter().for_each(|delta| filter.insert(&delta.hash));
         self.slots.iter().for_each(|delta| filter.insert(&(delta.trie, delta.hash)));
         self.nodes.iter().for_each(|change| filter.insert(&change.key));
+    }
+
+    /// The same on the current thread's pool.
+    pub(crate) fn fill_in_parallel(&self, filter: &Filter) {
+        self.accounts.par_iter().with_min_len(512).for_each(|delta| filter.insert(&delta.hash));
+        self.slots.par_iter().with_min_len(512).for_each(|delta| filter.insert(&(delta.trie, delta.hash)));
+        self.nodes.par_iter().with_min_len(512).for_each(|change| filter.insert(&change.key));
     }
 }
 

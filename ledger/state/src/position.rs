@@ -26,6 +26,7 @@ const KEY: &[u8] = b"position";
 impl Position {
     pub(crate) fn write(&self, batch: &mut Batch<'_>) {
         let fields = [self.persisted, self.flushed, self.values_from, self.proofs_from, self.next_storage];
+        batch.reaches(self.persisted);
         batch.put(Table::Meta, KEY, fields.map(u64::to_be_bytes).as_flattened());
     }
 

@@ -3,6 +3,7 @@
 use crate::{
     blocks::{self, StoredBody, StoredHeader},
     error::StoreError,
+    format,
     logs::{self, FoundLog, LogFilter, LogLimits},
     store::Store,
 };
@@ -37,7 +38,20 @@ impl Store {
     }
 
     /// Logs that match a filter, in order.
+    ///
+    /// Errors with [`StoreError::BlockNotKept`] if the filter begins before [`oldest_block`](Self::oldest_block).
     pub fn logs(&self, filter: &LogFilter, limits: LogLimits) -> Result<Vec<FoundLog>, StoreError> {
-        logs::logs(&self.kv.view(), filter, limits)
+        let view = self.kv.view();
+        let (height, oldest) = (*filter.heights.start(), format::blocks_from(&view)?);
+        if height < oldest {
+            return Err(StoreError::BlockNotKept { height, oldest });
+        }
+        logs::logs(&view, filter, limits)
+    }
+
+    /// The oldest block that is there as a whole: the first of the chain, or one of the last in the state file that the
+    /// store began with. Of up to 256 blocks before it there are headers.
+    pub fn oldest_block(&self) -> Result<u64, StoreError> {
+        format::blocks_from(&self.kv.view())
     }
 }

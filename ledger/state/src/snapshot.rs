@@ -3,7 +3,7 @@
 use crate::{
     error::StoreError,
     layer::Layer,
-    trie::{ACCOUNTS, AccountProof, SlotProof, prove},
+    trie::{ACCOUNTS, AccountProof, Hashed, SlotProof, prove},
     view::View,
 };
 use alloy_primitives::{Address, B256, U256, keccak256, map::HashMap};
@@ -48,18 +48,21 @@ impl Snapshot {
         Ok(self.view.account(address)?.map_or(EMPTY_ROOT_HASH, |record| record.storage_root))
     }
 
+    /// Errors if the values of this state are kept and its trie is not.
+    pub(crate) fn check_trie(&self) -> Result<(), StoreError> {
+        let (height, oldest) = (self.view.below_layers(), self.proofs_from);
+        if height >= oldest {
+            return Ok(());
+        }
+        Err(StoreError::NotKept { height, oldest, newest: self.view.base.height })
+    }
+
     /// An account with the proof of it and of some of its slots (EIP-1186), whether they exist or not.
     ///
     /// Errors with [`StoreError::NotKept`] where the values of a block are kept and its trie is not.
     pub fn proof(&self, address: Address, slots: &[B256]) -> Result<AccountProof, StoreError> {
+        self.check_trie()?;
         let view = &*self.view;
-        if view.height < self.proofs_from {
-            return Err(StoreError::NotKept {
-                height: view.height,
-                oldest: self.proofs_from,
-                newest: view.base.height,
-            });
-        }
         let record = view.account(&address)?;
         let account_proof = prove(view, ACCOUNTS, view.root, &keccak256(address))?;
         let mut storage_proof = Vec::with_capacity(slots.len());
@@ -192,7 +195,7 @@ pub struct Staged {
     pub(crate) parent: u64,
     pub(crate) accounts: Vec<(Address, Option<crate::account::Record>)>,
     pub(crate) slots: Vec<((u64, U256), U256)>,
-    pub(crate) hashed_bytes: u64,
+    pub(crate) hashed: Hashed,
 }
 
 impl Staged {
@@ -206,9 +209,9 @@ impl Staged {
         self.snapshot.clone()
     }
 
-    /// Bytes that were given to Keccak for trie nodes.
-    pub fn hashed_bytes(&self) -> u64 {
-        self.hashed_bytes
+    /// What was given to Keccak for trie nodes. The hashes of addresses and slots come on top.
+    pub fn hashed(&self) -> Hashed {
+        self.hashed
     }
 
     /// Trie nodes that differ from the parent's.

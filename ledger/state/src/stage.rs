@@ -4,9 +4,9 @@ use crate::{
     account::Record,
     error::StoreError,
     journal,
-    keccak::keccak256_many,
+    keccak::{keccak256_each, keccak256_many},
     layer::{AccountDelta, Layer, SlotDelta},
-    trie::{ACCOUNTS, LeafChange, Slot, TrieId, Tries, seal},
+    trie::{ACCOUNTS, Hashed, LeafChange, Slot, TrieId, Tries, seal},
     view::{View, account_leaf, slot_leaf},
 };
 use alloy_primitives::{Address, B256, U256};
@@ -52,21 +52,17 @@ pub(crate) fn works(
     changes: &StateChanges,
     next_storage: &AtomicU64,
 ) -> Result<Vec<(Work, Address)>, StoreError> {
-    let prepared: Result<Vec<Vec<(Work, Address)>>, StoreError> = changes
-        .accounts
-        .par_chunks(CHUNK)
-        .map(|chunk| {
-            let addresses: Vec<&[u8]> = chunk.iter().map(|change| change.address.as_slice()).collect();
-            let mut hashes = vec![B256::ZERO; addresses.len()];
-            keccak256_many(&addresses, &mut hashes);
-            let each = chunk.iter().zip(hashes);
-            each.map(|(change, hash)| Ok((work(parent, change, hash, next_storage)?, change.address)))
-                .collect()
-        })
-        .collect();
-    let mut works: Vec<_> = prepared?.into_iter().flatten().collect();
-    works.par_sort_unstable_by(|(a, _), (b, _)| a.hash.cmp(&b.hash));
-    Ok(works)
+    let mut hashes = vec![B256::ZERO; changes.accounts.len()];
+    hashes.par_chunks_mut(CHUNK).zip(changes.accounts.par_chunks(CHUNK)).for_each(|(hashes, chunk)| {
+        keccak256_each(|at| chunk[at].address.as_slice(), hashes);
+    });
+    let mut order: Vec<(B256, u32)> = hashes.into_iter().zip(0..).collect();
+    order.par_sort_unstable();
+    let each = order.par_iter().with_min_len(CHUNK).map(|&(hash, at)| {
+        let change = &changes.accounts[at as usize];
+        Ok((work(parent, change, hash, next_storage)?, change.address))
+    });
+    each.collect()
 }
 
 fn work(
@@ -108,7 +104,7 @@ pub(crate) fn layer(
     seq: u64,
     works: Vec<Work>,
     next_storage: TrieId,
-) -> Result<(Layer, u64), StoreError> {
+) -> Result<(Layer, Hashed), StoreError> {
     let journal = journal::encode(&works, next_storage);
 
     let tries = Tries::new(parent);
@@ -163,12 +159,14 @@ pub(crate) fn layer(
     tries.finish(arena);
     let sealed = seal(tries.into_arenas());
     let root = sealed.root(top, parent.root);
-    let hashed_bytes = storage.hashed_bytes + sealed.hashed_bytes;
+    let mut hashed = storage.hashed;
+    hashed += sealed.hashed;
     let mut nodes = storage.changes;
     nodes.extend(sealed.changes);
     nodes.par_sort_unstable_by(|a, b| a.key.cmp(&b.key));
 
-    let layer = Layer {
+    let node_bytes = storage.node_bytes + sealed.node_bytes;
+    let mut layer = Layer {
         seq,
         height,
         root,
@@ -182,7 +180,8 @@ pub(crate) fn layer(
         next_storage,
         bytes: 0,
     };
-    Ok((layer, hashed_bytes))
+    layer.bytes = layer.memory(node_bytes);
+    Ok((layer, hashed))
 }
 
 fn root_before(work: &Work) -> B256 {

@@ -28,6 +28,7 @@ use mundi_execution::StateChanges;
 use rayon::{ThreadPool, prelude::*};
 use std::{
     collections::VecDeque,
+    fs::File,
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, RwLock,
@@ -65,6 +66,8 @@ pub struct Store {
     pub(crate) proofs_from: AtomicU64,
     pub(crate) values_from: AtomicU64,
     pub(crate) persisted: RwLock<Tip>,
+    /// Until the engine is closed.
+    _lock: File,
 }
 
 /// A published block on its way to the disk.
@@ -91,11 +94,8 @@ impl Store {
         pool: &ThreadPool,
     ) -> Result<Self, StoreError> {
         blocks::check_block(genesis)?;
-        format::create(directory)?;
-        let kv = open_kv(directory, config)?;
-        if Position::read(&kv.view())?.is_some() {
-            return Err(StoreError::Exists(directory.to_path_buf()));
-        }
+        let lock = format::prepare(directory)?;
+        let kv = Kv::create(&format::new_tables(directory), kv_options(config))?;
         let height = genesis.header.number;
         let next_storage = AtomicU64::new(1);
         let base = Base { kv: kv.view(), seq: 0, height };
@@ -128,7 +128,10 @@ impl Store {
         format::put_genesis(&mut batch, genesis.hash);
         position.write(&mut batch);
         batch.commit()?;
-        Self::load(kv, position, config, pool)
+        // The engine knows its files by name.
+        drop((empty, kv));
+        format::finish(directory)?;
+        Self::load(directory, lock, config, pool)
     }
 
     /// Opens the store in a directory at its newest block, with a root that was checked.
@@ -137,13 +140,32 @@ impl Store {
     /// each has to arrive at its header's root.
     pub fn open(directory: &Path, config: &Config, pool: &ThreadPool) -> Result<Self, StoreError> {
         format::check(directory)?;
-        let kv = open_kv(directory, config)?;
-        let position = Position::read(&kv.view())?.ok_or_else(|| StoreError::Missing(directory.to_path_buf()))?;
-        Self::load(kv, position, config, pool)
+        Self::load(directory, format::lock(directory)?, config, pool)
     }
 
-    fn load(kv: Kv, position: Position, config: &Config, pool: &ThreadPool) -> Result<Self, StoreError> {
+    /// Reads all files of a closed store and compares them with their checksums, which [`open`](Self::open) does
+    /// only for what it reads. `progress` gets the number of files that are done, and of all.
+    pub fn check_files(directory: &Path, progress: impl FnMut(usize, usize)) -> Result<(), StoreError> {
+        format::check(directory)?;
+        let _lock = format::lock(directory)?;
+        Kv::check_files(&format::tables(directory), progress)
+    }
+
+    /// Makes a closed store whose write-ahead log is damaged ([`StoreError::Lost`]) end before the damage: the blocks
+    /// after it are given up. What is cut off is kept beside the log in files that end in `.lost`.
+    ///
+    /// Opening may fail nevertheless, if the tables hold some of what is cut off.
+    pub fn give_up(directory: &Path) -> Result<(), StoreError> {
+        format::check(directory)?;
+        let _lock = format::lock(directory)?;
+        Kv::give_up(&format::tables(directory))
+    }
+
+    fn load(directory: &Path, lock: File, config: &Config, pool: &ThreadPool) -> Result<Self, StoreError> {
+        let kv = Kv::open(&format::tables(directory), kv_options(config))?;
         let view = kv.view();
+        let position = Position::read(&view)?;
+        let position = position.ok_or_else(|| StoreError::Damaged("the store has no position".into()))?;
         let genesis = format::genesis(&view)?;
         let header = |height| -> Result<_, StoreError> {
             let header = blocks::header(&view, height)?;
@@ -171,9 +193,7 @@ impl Store {
             seq += 1;
             let layer = pool.install(|| {
                 let (works, next_storage) = journal::decode(&entry, &current)?;
-                let (mut layer, _) = stage::layer(&current, height, seq, works, next_storage)?;
-                layer.bytes = layer.memory();
-                Ok::<_, StoreError>(layer)
+                Ok::<_, StoreError>(stage::layer(&current, height, seq, works, next_storage)?.0)
             })?;
             if layer.root != header.header.state_root {
                 return Err(StoreError::Damaged(format!(
@@ -183,6 +203,7 @@ impl Store {
             }
             tip = Tip { height, hash: header.hash };
             let _ = layer.hash.set(tip.hash);
+            layer.fill(&current.filter);
             current = current.with(Arc::new(layer));
         }
         // Nothing entered what these layers changed into the caches.
@@ -202,6 +223,7 @@ impl Store {
             values_from: AtomicU64::new(position.values_from),
             disk: Mutex::new(position),
             persisted: RwLock::new(tip),
+            _lock: lock,
         })
     }
 
@@ -270,12 +292,16 @@ impl Store {
     }
 
     /// Computes the state after `parent` with `changes`, and its root. Nothing is published or written.
+    ///
+    /// The parent may be any state: a past one, or one that is staged itself. Errors with [`StoreError::NotKept`] if its
+    /// trie is not kept.
     pub fn stage(
         &self,
         parent: &Snapshot,
         changes: &StateChanges,
         pool: &ThreadPool,
     ) -> Result<Staged, StoreError> {
+        parent.check_trie()?;
         let view = &*parent.view;
         let seq = self.next_seq();
         pool.install(|| {
@@ -287,10 +313,10 @@ impl Store {
                 .collect();
             let hashes: Vec<B256> = works.iter().map(|work| work.hash).collect();
             let next_storage = self.next_storage.load(Ordering::Relaxed);
-            let (mut layer, hashed_bytes) = stage::layer(view, view.height + 1, seq, works, next_storage)?;
+            let (mut layer, hashed) = stage::layer(view, view.height + 1, seq, works, next_storage)?;
             layer.code = changes.code.clone();
             layer.code.sort_unstable_by_key(|(hash, _)| *hash);
-            layer.bytes = layer.memory();
+            layer.bytes += layer.code.iter().map(|(_, code)| 64 + code.len() as u64).sum::<u64>();
             let changed = |hash| layer.account(hash).map(|delta| delta.new);
             let accounts: Vec<(_, Option<Record>)> = addresses
                 .into_iter()
@@ -298,9 +324,10 @@ impl Store {
                 .filter_map(|(address, hash)| Some((address, changed(hash)?)))
                 .collect();
             let layer = Arc::new(layer);
+            layer.fill_in_parallel(&view.filter);
             let snapshot =
                 Snapshot { view: Arc::new(view.with(Arc::clone(&layer))), proofs_from: parent.proofs_from };
-            Ok(Staged { snapshot, layer, parent: view.seq, accounts, slots, hashed_bytes })
+            Ok(Staged { snapshot, layer, parent: view.seq, accounts, slots, hashed })
         })
     }
 
@@ -332,6 +359,10 @@ impl Store {
         }
         blocks::check_block(&block)?;
         let _ = layer.hash.set(block.hash);
+        if !Arc::ptr_eq(&current.filter, &staged.snapshot.view.filter) {
+            // A flush made a new filter since this layer was staged.
+            layer.fill(&current.filter);
+        }
         let mut next = current.with(Arc::clone(layer));
         next.unpublished = 0;
         self.announce(next.line());
@@ -412,11 +443,10 @@ impl std::fmt::Debug for Store {
 }
 
 impl View {
-    /// This view with one more layer, unpublished.
+    /// This view with one more layer, unpublished. The filter has to know the layer's keys.
     pub(crate) fn with(&self, layer: Arc<Layer>) -> Self {
         let mut next = self.clone();
         (next.seq, next.height, next.root) = (layer.seq, layer.height, layer.root);
-        layer.fill(&next.filter);
         next.layers.push(layer);
         next.unpublished += 1;
         next
@@ -432,9 +462,8 @@ pub(crate) fn new_caches(config: &Config) -> Arc<Caches> {
     Arc::new(Caches::new(config.cache_bytes - config.cache_bytes / 4))
 }
 
-fn open_kv(directory: &Path, config: &Config) -> Result<Kv, StoreError> {
-    let options = KvOptions { cache_bytes: config.cache_bytes / 4, threads: config.compaction_threads };
-    Kv::open(&format::tables(directory), options)
+const fn kv_options(config: &Config) -> KvOptions {
+    KvOptions { cache_bytes: config.cache_bytes / 4, threads: config.compaction_threads }
 }
 
 /// A view of the tables alone.

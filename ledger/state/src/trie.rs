@@ -16,6 +16,8 @@
 //! ## Failure
 //! A node or leaf that should be there and is not means that the store is damaged: an error, never a wrong root.
 
+mod grow;
+mod memory;
 mod node;
 mod proof;
 mod seal;
@@ -23,9 +25,12 @@ mod seal;
 mod tests;
 mod update;
 
+pub(crate) use grow::{Edge, Edges};
+pub use memory::MemoryTrie;
 pub(crate) use node::{Node, NodeKey};
 pub(crate) use proof::prove;
 pub use proof::{AccountProof, ProofError, SlotProof};
+pub use seal::Hashed;
 pub(crate) use seal::{NodeChange, seal};
 pub(crate) use update::{Arena, LeafChange, Slot, Tries};
 

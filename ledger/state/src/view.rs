@@ -96,7 +96,7 @@ impl View {
             None
         } else {
             match cache.get_value_or_guard(key, Some(Duration::ZERO)) {
-                GuardResult::Value(entry) if entry.since <= self.seq => return Ok(entry.value),
+                GuardResult::Value(entry) if entry.since <= self.published_seq() => return Ok(entry.value),
                 GuardResult::Guard(guard) => Some(guard),
                 GuardResult::Value(_) | GuardResult::Timeout => None,
             }
@@ -117,6 +117,16 @@ impl View {
             let _ = guard.insert(Entry { since: self.seq, value: value.clone() });
         }
         Ok(value)
+    }
+
+    /// The sequence number up to which the caches know this view's layers. Another block that was published in place of
+    /// the first unpublished layer may have a number between that and [`seq`](Self::seq).
+    fn published_seq(&self) -> u64 {
+        match (self.unpublished, self.layers.len() - self.unpublished) {
+            (0, _) => self.seq,
+            (_, 0) => self.base.seq,
+            (_, published) => self.layers[published - 1].seq,
+        }
     }
 
     /// Whether a value of this view, read from now on, is still the value in the newest announced layer.
@@ -182,11 +192,7 @@ impl View {
         let in_layers = self.layers.iter().rev().find_map(|layer| layer.code(hash)).cloned();
         let code = match in_layers {
             Some(code) => Some(code),
-            None => self
-                .base
-                .kv
-                .get(Table::Code, hash.as_slice())?
-                .map(|code| bytecode(&code)),
+            None => self.base.kv.get(Table::Code, hash.as_slice())?.map(|code| bytecode(&code)),
         };
         if let Some(code) = &code {
             self.caches.code.insert(*hash, code.clone());
@@ -204,6 +210,11 @@ impl View {
         Ok(value.unwrap_or_default())
     }
 
+    /// The block whose state the layers are on.
+    pub(crate) fn below_layers(&self) -> u64 {
+        self.layers.first().map_or(self.height, |oldest| oldest.height - 1)
+    }
+
     fn in_base<T>(
         &self,
         table: Table,
@@ -211,7 +222,7 @@ impl View {
         decode: impl FnOnce(&[u8]) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
         if self.past
-            && let Some(before) = history::value_at(&self.base.kv, Kind::of(table), key, self.height)?
+            && let Some(before) = history::value_at(&self.base.kv, Kind::of(table), key, self.below_layers())?
         {
             return if before.is_empty() { Ok(None) } else { decode(&before).map(Some) };
         }

@@ -70,7 +70,7 @@ fn history(text: &str) -> Result<History, String> {
     text.parse().map_err(|_| "expected `full` or a number of blocks".to_owned())
 }
 
-fn cache(text: &str) -> Result<u64, String> {
+pub(super) fn cache(text: &str) -> Result<u64, String> {
     let bytes = size(text).ok_or("expected a number of bytes with a unit, as in 512MiB or 4GB")?;
     if bytes < MIN_CACHE { Err("expected at least 1MiB".to_owned()) } else { Ok(bytes) }
 }

@@ -2,8 +2,9 @@
 
 use super::TrieId;
 use crate::error::StoreError;
+use alloy_primitives::B256;
 use alloy_rlp::{EMPTY_STRING_CODE, Header};
-use alloy_trie::{Nibbles, nodes::RlpNode};
+use alloy_trie::Nibbles;
 
 /// Where a node is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -62,6 +63,44 @@ impl NodeKey {
     }
 }
 
+/// How a branch refers to a child: the RLP of its hash, or the child's own RLP if that is shorter than a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reference([u8; 33]);
+
+/// First byte of the RLP of a hash.
+const HASH: u8 = 0x80 + 32;
+
+impl Reference {
+    /// No reference to anything.
+    pub(crate) const UNKNOWN: Self = Self([0; 33]);
+
+    pub(crate) fn hash(hash: &B256) -> Self {
+        let mut bytes = [HASH; 33];
+        bytes[1..].copy_from_slice(hash.as_slice());
+        Self(bytes)
+    }
+
+    /// A child's RLP: a list of less than 32 bytes.
+    pub(crate) fn short(rlp: &[u8]) -> Option<Self> {
+        let mut bytes = [0; 33];
+        bytes[..32].get_mut(..rlp.len())?.copy_from_slice(rlp);
+        let reference = Self(bytes);
+        (rlp.len() < 32 && reference.as_slice() == rlp).then_some(reference)
+    }
+
+    /// As it stands in the branch.
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        match self.0[0] {
+            HASH => &self.0,
+            list => &self.0[..1 + usize::from(list.saturating_sub(0xc0)).min(31)],
+        }
+    }
+
+    pub(crate) fn as_hash(&self) -> Option<B256> {
+        (self.0[0] == HASH).then(|| B256::from_slice(&self.0[1..]))
+    }
+}
+
 /// A branch node with the extension before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Node {
@@ -72,7 +111,7 @@ pub(crate) struct Node {
     /// Bit *i*: the child at nibble *i* is a leaf.
     pub(crate) leaves: u16,
     /// References to the children, in ascending order of nibbles.
-    pub(crate) children: Box<[RlpNode]>,
+    pub(crate) children: Box<[Reference]>,
 }
 
 /// Flag in a record's first byte: some child is shorter than a hash.
@@ -80,7 +119,7 @@ const SHORT_CHILDREN: u8 = 0x80;
 
 impl Node {
     /// The child at a nibble, and whether it is a leaf.
-    pub(crate) fn child(&self, nibble: usize) -> Option<(bool, &RlpNode)> {
+    pub(crate) fn child(&self, nibble: usize) -> Option<(bool, &Reference)> {
         let bit = 1 << nibble;
         (self.occupied & bit != 0).then(|| {
             let index = (self.occupied & (bit - 1)).count_ones() as usize;
@@ -90,22 +129,12 @@ impl Node {
 
     /// Bytes in memory, about.
     pub(crate) fn memory(&self) -> usize {
-        size_of::<Self>() + self.children.len() * size_of::<RlpNode>() + 48
+        size_of::<Self>() + self.children.len() * size_of::<Reference>() + 48
     }
 
     /// Appends the RLP of the branch, without the extension.
     pub(crate) fn encode_branch(&self, out: &mut Vec<u8>) {
-        let empty = 17 - self.children.len();
-        let payload_length = empty + self.children.iter().map(|child| child.as_slice().len()).sum::<usize>();
-        Header { list: true, payload_length }.encode(out);
-        let mut children = self.children.iter();
-        for nibble in 0..16 {
-            match self.occupied >> nibble & 1 {
-                0 => out.push(EMPTY_STRING_CODE),
-                _ => out.extend_from_slice(children.next().expect("as many as bits").as_slice()),
-            }
-        }
-        out.push(EMPTY_STRING_CODE);
+        encode_branch(self.occupied, &self.children, out);
     }
 
     /// The record: length and nibbles of the extension, both masks, children.
@@ -115,7 +144,7 @@ impl Node {
         let mut bits = (0..16).filter(|nibble| self.occupied >> nibble & 1 == 1);
         for child in &self.children {
             let nibble = bits.next().expect("as many as children");
-            short |= u16::from(!child.is_hash()) << nibble;
+            short |= u16::from(child.as_hash().is_none()) << nibble;
         }
         let flag = if short == 0 { 0 } else { SHORT_CHILDREN };
         record.push(self.extension.len() as u8 | flag);
@@ -157,16 +186,31 @@ impl Node {
             if short >> nibble & 1 == 1 {
                 let list = usize::from(rest.first()?.checked_sub(0xc0).filter(|len| *len < 32)?);
                 let (child, after) = rest.split_at_checked(1 + list)?;
-                children.push(RlpNode::from_raw(child)?);
+                children.push(Reference::short(child)?);
                 rest = after;
             } else {
                 let (hash, after) = rest.split_first_chunk::<32>()?;
-                children.push(RlpNode::word_rlp(&hash.into()));
+                children.push(Reference::hash(&hash.into()));
                 rest = after;
             }
         }
         rest.is_empty().then(|| Self { extension, occupied, leaves, children: children.into() })
     }
+}
+
+/// Appends the RLP of a branch.
+pub(crate) fn encode_branch(occupied: u16, children: &[Reference], out: &mut Vec<u8>) {
+    let empty = 17 - children.len();
+    let payload_length = empty + children.iter().map(|child| child.as_slice().len()).sum::<usize>();
+    Header { list: true, payload_length }.encode(out);
+    let mut children = children.iter();
+    for nibble in 0..16 {
+        match occupied >> nibble & 1 {
+            0 => out.push(EMPTY_STRING_CODE),
+            _ => out.extend_from_slice(children.next().expect("as many as bits").as_slice()),
+        }
+    }
+    out.push(EMPTY_STRING_CODE);
 }
 
 fn take_u16(bytes: &[u8]) -> Option<(u16, &[u8])> {

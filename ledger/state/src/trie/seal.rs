@@ -5,19 +5,42 @@
 
 use super::{
     Arena, Node, NodeKey, Slot,
+    node::Reference,
     update::{NewLeaf, NewNode},
 };
 use crate::keccak::keccak256_many;
 use alloy_primitives::{B256, keccak256};
 use alloy_trie::{
     EMPTY_ROOT_HASH, Nibbles,
-    nodes::{ExtensionNodeRef, LeafNodeRef, RlpNode},
+    nodes::{ExtensionNodeRef, LeafNodeRef},
 };
 use rayon::prelude::*;
 use std::sync::Arc;
 
 /// Leaves or branches that one task encodes and hashes together.
 const CHUNK: usize = 64;
+
+/// Bytes that one permutation of Keccak-256 takes in.
+const RATE: u64 = 136;
+
+/// What was given to Keccak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hashed {
+    /// Bytes.
+    pub bytes: u64,
+    /// Blocks of 136 bytes, the padding included: permutations.
+    pub blocks: u64,
+}
+
+impl std::ops::AddAssign for Hashed {
+    fn add_assign(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.blocks += other.blocks;
+    }
+}
+
+/// What stands where no reference is known yet.
+const NO_REFERENCE: Reference = Reference::UNKNOWN;
 
 /// A stored node before and after; `None` where there is none.
 #[derive(Clone, Debug)]
@@ -29,12 +52,14 @@ pub(crate) struct NodeChange {
 
 /// Tries whose references are all known.
 pub(crate) struct Sealed {
-    leaves: Vec<Vec<RlpNode>>,
-    nodes: Vec<Vec<RlpNode>>,
+    leaves: Vec<Vec<Reference>>,
+    nodes: Vec<Vec<Reference>>,
     /// Stored nodes that differ.
     pub(crate) changes: Vec<NodeChange>,
-    /// Bytes given to Keccak.
-    pub(crate) hashed_bytes: u64,
+    /// What was given to Keccak.
+    pub(crate) hashed: Hashed,
+    /// Bytes of the new nodes in memory, about.
+    pub(crate) node_bytes: u64,
 }
 
 impl Sealed {
@@ -50,33 +75,31 @@ impl Sealed {
     }
 
     /// Whether the child at a nibble is a leaf, and its reference.
-    fn child(&self, new: &NewNode, at: usize) -> Option<(bool, RlpNode)> {
+    fn child(&self, new: &NewNode, at: usize) -> Option<(bool, Reference)> {
         match new.slots[at] {
             Slot::Empty => None,
             Slot::Leaf | Slot::Node => {
                 let before = new.before.as_ref().expect("a slot as before comes from a branch");
-                before.child(at).map(|(leaf, reference)| (leaf, reference.clone()))
+                before.child(at).map(|(leaf, reference)| (leaf, *reference))
             }
-            Slot::NewLeaf(index) => {
-                Some((true, self.leaves[index.arena as usize][index.at as usize].clone()))
-            }
-            Slot::NewNode(index) => {
-                Some((false, self.nodes[index.arena as usize][index.at as usize].clone()))
-            }
+            Slot::NewLeaf(index) => Some((true, self.leaves[index.arena as usize][index.at as usize])),
+            Slot::NewNode(index) => Some((false, self.nodes[index.arena as usize][index.at as usize])),
         }
     }
 
     fn node(&self, new: &NewNode) -> Node {
         let mut node = Node { extension: new.extension, occupied: 0, leaves: 0, children: Box::default() };
-        let mut children = Vec::with_capacity(16);
+        let mut children = [NO_REFERENCE; 16];
+        let mut count = 0;
         for at in 0..16 {
             if let Some((leaf, reference)) = self.child(new, at) {
                 node.occupied |= 1 << at;
                 node.leaves |= u16::from(leaf) << at;
-                children.push(reference);
+                children[count] = reference;
+                count += 1;
             }
         }
-        node.children = children.into_boxed_slice();
+        node.children = children[..count].into();
         node
     }
 }
@@ -84,14 +107,15 @@ impl Sealed {
 /// Computes all references. Runs on the current thread's pool.
 pub(crate) fn seal(arenas: Vec<Arena>) -> Sealed {
     let mut sealed = Sealed {
-        leaves: arenas.iter().map(|arena| vec![RlpNode::default(); arena.leaves.len()]).collect(),
-        nodes: arenas.iter().map(|arena| vec![RlpNode::default(); arena.nodes.len()]).collect(),
+        leaves: arenas.iter().map(|arena| vec![NO_REFERENCE; arena.leaves.len()]).collect(),
+        nodes: arenas.iter().map(|arena| vec![NO_REFERENCE; arena.nodes.len()]).collect(),
         changes: Vec::new(),
-        hashed_bytes: 0,
+        hashed: Hashed::default(),
+        node_bytes: 0,
     };
-    let mut hashed = 0;
     let all: Vec<&[NewLeaf]> = arenas.iter().flat_map(|arena| arena.leaves.chunks(CHUNK)).collect();
-    let references: Vec<(Vec<RlpNode>, u64)> = all.par_iter().map(|leaves| leaf_references(leaves)).collect();
+    let references: Vec<(Vec<Reference>, Hashed)> =
+        all.par_iter().map(|leaves| leaf_references(leaves)).collect();
     let mut references = references.into_iter();
     for (arena, known) in arenas.iter().zip(&mut sealed.leaves) {
         let mut at = 0;
@@ -99,7 +123,7 @@ pub(crate) fn seal(arenas: Vec<Arena>) -> Sealed {
             let (chunk, bytes) = references.next().expect("as many as chunks");
             known[at..at + chunk.len()].clone_from_slice(&chunk);
             at += chunk.len();
-            hashed += bytes;
+            sealed.hashed += bytes;
         }
     }
     let mut levels: Vec<Vec<(u32, u32)>> = vec![Vec::new(); 65];
@@ -110,23 +134,20 @@ pub(crate) fn seal(arenas: Vec<Arena>) -> Sealed {
     }
     for level in levels.iter().rev().filter(|level| !level.is_empty()) {
         let known = &sealed;
-        let chunks: Vec<_> = level
+        let chunks: Vec<SealedNodes> = level
             .par_chunks(CHUNK)
             .map(|chunk| {
                 let new = |&(arena, at): &(u32, u32)| &arenas[arena as usize].nodes[at as usize];
-                node_references(chunk.iter().map(|place| known.node(new(place))).collect())
+                seal_nodes(known, chunk.iter().map(new))
             })
             .collect();
         let mut places = level.iter();
-        for (nodes, references, bytes) in chunks {
-            hashed += bytes;
-            for ((node, reference), &(arena, at)) in nodes.into_iter().zip(references).zip(places.by_ref()) {
+        for chunk in chunks {
+            sealed.hashed += chunk.hashed;
+            sealed.node_bytes += chunk.node_bytes;
+            sealed.changes.extend(chunk.changes);
+            for (reference, &(arena, at)) in chunk.references.into_iter().zip(places.by_ref()) {
                 sealed.nodes[arena as usize][at as usize] = reference;
-                let new = &arenas[arena as usize].nodes[at as usize];
-                if new.old.as_deref() != Some(&node) {
-                    let (old, new_node) = (new.old.clone(), Some(Arc::new(node)));
-                    sealed.changes.push(NodeChange { key: new.key, old, new: new_node });
-                }
             }
         }
     }
@@ -134,11 +155,10 @@ pub(crate) fn seal(arenas: Vec<Arena>) -> Sealed {
         let removed = arena.removed.into_iter();
         sealed.changes.extend(removed.map(|(key, old)| NodeChange { key, old: Some(old), new: None }));
     }
-    sealed.hashed_bytes = hashed;
     sealed
 }
 
-fn leaf_references(leaves: &[NewLeaf]) -> (Vec<RlpNode>, u64) {
+fn leaf_references(leaves: &[NewLeaf]) -> (Vec<Reference>, Hashed) {
     let mut encoded = Encoded::default();
     for leaf in leaves {
         let suffix = Nibbles::unpack_array(&leaf.key.0).slice(leaf.depth..);
@@ -147,12 +167,21 @@ fn leaf_references(leaves: &[NewLeaf]) -> (Vec<RlpNode>, u64) {
     encoded.references()
 }
 
-fn node_references(nodes: Vec<Node>) -> (Vec<Node>, Vec<RlpNode>, u64) {
+/// Branches of one level.
+struct SealedNodes {
+    references: Vec<Reference>,
+    changes: Vec<NodeChange>,
+    hashed: Hashed,
+    node_bytes: u64,
+}
+
+fn seal_nodes<'a>(known: &Sealed, new: impl Iterator<Item = &'a NewNode> + Clone) -> SealedNodes {
+    let nodes: Vec<Node> = new.clone().map(|new| known.node(new)).collect();
     let mut encoded = Encoded::default();
     for node in &nodes {
         encoded.push(|out| node.encode_branch(out));
     }
-    let (mut references, mut bytes) = encoded.references();
+    let (mut references, mut hashed) = encoded.references();
     let extended: Vec<usize> = (0..nodes.len()).filter(|at| !nodes[*at].extension.is_empty()).collect();
     if !extended.is_empty() {
         let mut encoded = Encoded::default();
@@ -161,12 +190,19 @@ fn node_references(nodes: Vec<Node>) -> (Vec<Node>, Vec<RlpNode>, u64) {
             encoded.push(|out| alloy_rlp::Encodable::encode(&extension, out));
         }
         let (outer, more) = encoded.references();
-        bytes += more;
+        hashed += more;
         for (at, reference) in extended.into_iter().zip(outer) {
             references[at] = reference;
         }
     }
-    (nodes, references, bytes)
+    let mut node_bytes = 0;
+    let differing = nodes.into_iter().zip(new).filter(|(node, new)| new.old.as_deref() != Some(node));
+    let changes = differing.map(|(node, new)| {
+        node_bytes += node.memory() as u64;
+        NodeChange { key: new.key, old: new.old.clone(), new: Some(Arc::new(node)) }
+    });
+    let changes = changes.collect();
+    SealedNodes { references, changes, hashed, node_bytes }
 }
 
 /// RLP of several nodes, one after the other.
@@ -182,8 +218,8 @@ impl Encoded {
         self.ends.push(self.bytes.len());
     }
 
-    /// How a parent refers to each, and how many bytes were hashed.
-    fn references(&self) -> (Vec<RlpNode>, u64) {
+    /// How a parent refers to each, and what was hashed.
+    fn references(&self) -> (Vec<Reference>, Hashed) {
         let mut start = 0;
         let nodes: Vec<&[u8]> = self
             .ends
@@ -199,10 +235,13 @@ impl Encoded {
         keccak256_many(&long, &mut hashes);
         let mut hashes = hashes.iter();
         let reference = |node: &&[u8]| match node.len() {
-            32.. => RlpNode::word_rlp(hashes.next().expect("one hash per long node")),
-            _ => RlpNode::from_raw(node).expect("shorter than a hash"),
+            32.. => Reference::hash(hashes.next().expect("one hash per long node")),
+            _ => Reference::short(node).expect("shorter than a hash"),
         };
-        let hashed = long.iter().map(|node| node.len() as u64).sum();
+        let mut hashed = Hashed::default();
+        for node in &long {
+            hashed += Hashed { bytes: node.len() as u64, blocks: node.len() as u64 / RATE + 1 };
+        }
         (nodes.iter().map(reference).collect(), hashed)
     }
 }

@@ -70,6 +70,13 @@ pub(crate) struct NewNode {
     pub(crate) live: bool,
 }
 
+impl NewNode {
+    /// A branch where none was, as yet without children.
+    const fn empty(key: NodeKey) -> Self {
+        Self { key, extension: Nibbles::new(), slots: [Slot::Empty; 16], before: None, old: None, live: true }
+    }
+}
+
 /// New leaves and nodes of one task.
 #[derive(Default)]
 pub(crate) struct Arena {
@@ -86,9 +93,22 @@ impl Arena {
         Slot::NewLeaf(Index { arena: self.id, at: self.leaves.len() as u32 - 1 })
     }
 
-    fn node(&mut self, node: NewNode) -> Slot {
+    fn node(&mut self, node: NewNode) -> Index {
         self.nodes.push(node);
-        Slot::NewNode(Index { arena: self.id, at: self.nodes.len() as u32 - 1 })
+        Index { arena: self.id, at: self.nodes.len() as u32 - 1 }
+    }
+
+    /// Takes a branch out of the trie.
+    fn dissolve(&mut self, index: Index) {
+        let branch = self.at(index);
+        branch.live = false;
+        let (key, old) = (branch.key, branch.old.take());
+        self.removed.extend(old.map(|old| (key, old)));
+    }
+
+    fn at(&mut self, index: Index) -> &mut NewNode {
+        debug_assert_eq!(index.arena, self.id, "a branch is walked in one arena");
+        &mut self.nodes[index.at as usize]
     }
 }
 
@@ -135,7 +155,8 @@ impl<'a, S: Source> Tries<'a, S> {
         } else {
             match self.source.node(&top)? {
                 Some(node) if !changes.is_empty() => {
-                    return self.walk_branch(arena, stored(top, node), changes);
+                    let branch = arena.node(stored(top, node));
+                    return self.walk_branch(arena, branch, changes);
                 }
                 Some(_) => Slot::Node,
                 None => Slot::Leaf,
@@ -161,9 +182,8 @@ impl<'a, S: Source> Tries<'a, S> {
             },
             (Slot::Empty, [first, .., last]) => {
                 let extension = common(first, last, depth);
-                let node =
-                    NewNode { key, extension, slots: [Slot::Empty; 16], before: None, old: None, live: true };
-                self.walk_children(arena, node, changes)
+                let branch = arena.node(NewNode { extension, ..NewNode::empty(key) });
+                self.walk_children(arena, branch, changes)
             }
             (Slot::Leaf, [only]) if only.existed => Ok(match &only.value {
                 Some(value) => arena.leaf(only.key, value.clone(), depth),
@@ -188,29 +208,29 @@ impl<'a, S: Source> Tries<'a, S> {
             }
             (Slot::Node, _) => {
                 let node = self.source.node(&key)?.ok_or_else(|| missing(key))?;
-                self.walk_branch(arena, stored(key, node), changes)
+                let branch = arena.node(stored(key, node));
+                self.walk_branch(arena, branch, changes)
             }
             (Slot::NewLeaf(_) | Slot::NewNode(_), _) => unreachable!("a position is visited once"),
         }
     }
 
-    /// Applies `changes` to a branch at its position.
+    /// Applies `changes` to a branch of the arena.
     fn walk_branch(
         &self,
         arena: &mut Arena,
-        branch: NewNode,
+        branch: Index,
         changes: &[LeafChange],
     ) -> Result<Slot, StoreError> {
-        let (Some(first), Some(last)) = (changes.first(), changes.last()) else {
-            return Ok(arena.node(branch));
-        };
-        let NewNode { key, extension, .. } = branch;
+        let [first, ..] = changes else { return Ok(Slot::NewNode(branch)) };
+        let last = &changes[changes.len() - 1];
+        let NewNode { key, extension, .. } = *arena.at(branch);
         let depth = key.path.len();
         let shared = matching(&first.key, &extension, depth).min(matching(&last.key, &extension, depth));
         if shared == extension.len() {
             return self.walk_children(arena, branch, changes);
         }
-        // A change leaves the extension half-way: a new branch there, with the old one moved below it.
+        // A change leaves the extension half-way: the branch moves below a new one at its position.
         let fork = depth + shared;
         let upper = extension.slice(..shared);
         let at = usize::from(extension.get_unchecked(shared));
@@ -219,122 +239,113 @@ impl<'a, S: Source> Tries<'a, S> {
             path.push(at as u8);
             NodeKey::new(key.trie, path)
         };
-        let slots = branch.slots;
-        let before = branch.before.clone();
-        let mut forked = NewNode { extension: upper, slots: [Slot::Empty; 16], before: None, ..branch };
-        let moved = NewNode {
-            key: position(at),
-            extension: extension.slice(shared + 1..),
-            slots,
-            before,
-            old: None,
-            live: true,
-        };
-        let mut moved = Some(moved);
+        let forked = arena.at(branch);
+        let (slots, before) = (forked.slots, forked.before.take());
+        (forked.extension, forked.slots) = (upper, [Slot::Empty; 16]);
+        let extension = extension.slice(shared + 1..);
+        let moved = arena.node(NewNode { extension, slots, before, ..NewNode::empty(position(at)) });
+        arena.at(branch).slots[at] = Slot::NewNode(moved);
         for group in changes.chunk_by(|a, b| nibble(&a.key, fork) == nibble(&b.key, fork)) {
             let to = nibble(&group[0].key, fork);
-            forked.slots[to] = match moved.take_if(|_| to == at) {
-                Some(moved) => self.walk_branch(arena, moved, group)?,
-                None => self.walk(arena, position(to), Slot::Empty, group)?,
+            arena.at(branch).slots[to] = match to == at {
+                true => self.walk_branch(arena, moved, group)?,
+                false => self.walk(arena, position(to), Slot::Empty, group)?,
             };
         }
-        if let Some(moved) = moved {
-            forked.slots[at] = arena.node(moved);
-        }
-        self.settle(arena, forked)
+        self.settle(arena, branch)
     }
 
     /// Applies changes below a branch whose extension they all follow.
     fn walk_children(
         &self,
         arena: &mut Arena,
-        mut branch: NewNode,
+        branch: Index,
         changes: &[LeafChange],
     ) -> Result<Slot, StoreError> {
-        let path = branch.key.path.join(&branch.extension);
+        let NewNode { key, extension, slots, .. } = *arena.at(branch);
+        let path = key.path.join(&extension);
         let depth = path.len();
         if depth >= 64 {
-            return Err(contradiction(branch.key));
+            return Err(contradiction(key));
         }
         let position = |at: usize| {
             let mut path = path;
             path.push(at as u8);
-            NodeKey::new(branch.key.trie, path)
+            NodeKey::new(key.trie, path)
         };
         let groups = changes.chunk_by(|a, b| nibble(&a.key, depth) == nibble(&b.key, depth));
         if changes.len() < SPLIT {
             for group in groups {
                 let at = nibble(&group[0].key, depth);
-                branch.slots[at] = self.walk(arena, position(at), branch.slots[at], group)?;
+                let slot = self.walk(arena, position(at), slots[at], group)?;
+                arena.at(branch).slots[at] = slot;
             }
         } else {
             let groups: Vec<_> = groups.collect();
             let walked = groups.into_par_iter().map(|group| {
                 let at = nibble(&group[0].key, depth);
                 let mut arena = self.arena();
-                let slot = self.walk(&mut arena, position(at), branch.slots[at], group);
+                let slot = self.walk(&mut arena, position(at), slots[at], group);
                 self.finish(arena);
                 Ok((at, slot?))
             });
             for (at, slot) in walked.collect::<Result<Vec<_>, StoreError>>()? {
-                branch.slots[at] = slot;
+                arena.at(branch).slots[at] = slot;
             }
         }
         self.settle(arena, branch)
     }
 
     /// Keeps a branch with two children or more; dissolves one with fewer.
-    fn settle(&self, arena: &mut Arena, branch: NewNode) -> Result<Slot, StoreError> {
+    fn settle(&self, arena: &mut Arena, index: Index) -> Result<Slot, StoreError> {
+        let branch = arena.at(index);
         let mut children = (0..16).filter(|at| !matches!(branch.slots[*at], Slot::Empty));
         let (first, second) = (children.next(), children.next());
         if second.is_some() {
-            return Ok(arena.node(branch));
+            return Ok(Slot::NewNode(index));
         }
-        let NewNode { key, extension, slots, old, .. } = branch;
+        let key = branch.key;
         let Some(at) = first else {
-            arena.removed.extend(old.map(|old| (key, old)));
+            arena.dissolve(index);
             return Ok(Slot::Empty);
         };
-        let mut path = extension;
+        let slot = branch.slots[at];
+        let mut path = branch.extension;
         path.push(at as u8);
         let child = NodeKey::new(key.trie, key.path.join(&path));
-        let merged = |below: &Nibbles, slots, before, old| NewNode {
-            key,
-            extension: path.join(below),
-            slots,
-            before,
-            old,
-            live: true,
-        };
-        match slots[at] {
+        // What is at the only child moves up to the branch's position.
+        let (below, slots, before) = match slot {
             Slot::Empty => unreachable!("the child is there"),
             Slot::Leaf => {
                 let (leaf, value) = self.source.leaf(key.trie, &child.path)?;
-                arena.removed.extend(old.map(|old| (key, old)));
-                Ok(arena.leaf(leaf, value, key.path.len()))
+                arena.dissolve(index);
+                return Ok(arena.leaf(leaf, value, key.path.len()));
             }
-            Slot::NewLeaf(index) => {
-                arena.removed.extend(old.map(|old| (key, old)));
-                self.in_arena(arena, index.arena, |arena| {
-                    arena.leaves[index.at as usize].depth = key.path.len()
+            Slot::NewLeaf(leaf) => {
+                arena.dissolve(index);
+                self.in_arena(arena, leaf.arena, |arena| {
+                    arena.leaves[leaf.at as usize].depth = key.path.len()
                 });
-                Ok(slots[at])
+                return Ok(slot);
             }
             Slot::Node => {
                 let node = self.source.node(&child)?.ok_or_else(|| missing(child))?;
                 arena.removed.push((child, Arc::clone(&node)));
-                Ok(arena.node(merged(&node.extension, slots_of(&node), Some(node.clone()), old)))
+                (node.extension, slots_of(&node), Some(node))
             }
-            Slot::NewNode(index) => {
-                let (extension, slots, before, child_old) = self.in_arena(arena, index.arena, |arena| {
-                    let node = &mut arena.nodes[index.at as usize];
+            Slot::NewNode(new) => {
+                let (content, old) = self.in_arena(arena, new.arena, |arena| {
+                    let node = arena.at(new);
                     node.live = false;
-                    (node.extension, node.slots, node.before.take(), node.old.take())
+                    ((node.extension, node.slots, node.before.take()), node.old.take())
                 });
-                arena.removed.extend(child_old.map(|old| (child, old)));
-                Ok(arena.node(merged(&extension, slots, before, old)))
+                arena.removed.extend(old.map(|old| (child, old)));
+                content
             }
-        }
+        };
+        let branch = arena.at(index);
+        (branch.extension, branch.slots, branch.before) = (path.join(&below), slots, before);
+        Ok(Slot::NewNode(index))
     }
 
     /// Runs `change` on the arena with this id: the task's own, or one that was given back.

@@ -167,7 +167,7 @@ impl Check<'_> {
                     owner,
                     levels,
                     path,
-                    &Reference::Child(RlpNode::from_raw(child.as_slice()).unwrap_or_default()),
+                    &Reference::Child(as_stored(child.as_slice())),
                     lower.as_deref_mut(),
                 )?;
             }

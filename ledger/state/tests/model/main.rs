@@ -25,8 +25,8 @@ static POOL: LazyLock<ThreadPool> =
 enum Step {
     /// Stage and publish a block; on disk only later.
     Publish(Vec<(u8, Touch)>),
-    /// Stage a block that is never published, and one on top of it.
-    Try(Vec<(u8, Touch)>, Vec<(u8, Touch)>),
+    /// Stage a block that is never published, and one on top of it, this many blocks before the newest.
+    Try(u64, Vec<(u8, Touch)>, Vec<(u8, Touch)>),
     Persist,
     Flush,
     /// Stage, publish, persist, flush when it is time.
@@ -68,12 +68,20 @@ impl Pair {
         let scratch = scratch.expect("a temporary directory");
         let directory = scratch.path().join("0");
         let mut state = MemoryState::new();
-        let first = [(1, Touch::Pay(5)), (2, Touch::Store(vec![(1, 1), (2, 2), (3, 3)])), (3, Touch::Code(7))];
+        let first =
+            [(1, Touch::Pay(5)), (2, Touch::Store(vec![(1, 1), (2, 2), (3, 3)])), (3, Touch::Code(7))];
         let alloc = changes(&state, &first);
         state.apply(&alloc);
         let record = block(None, root(&state), 0);
         let store = Store::create(&directory, &config(), &record, &alloc, &POOL).expect("a new store");
-        Self { store: Some(store), blocks: vec![ModelBlock { record, state }], directory, scratch, copies: 0, salt: 0 }
+        Self {
+            store: Some(store),
+            blocks: vec![ModelBlock { record, state }],
+            directory,
+            scratch,
+            copies: 0,
+            salt: 0,
+        }
     }
 
     fn store(&self) -> &Store {
@@ -103,19 +111,11 @@ impl Pair {
                 self.store().publish(block.record.clone(), staged, &POOL).expect("published");
                 self.blocks.push(block);
             }
-            Step::Try(first, second) => {
-                let (one, block) = self.next(first);
-                let staged = self.store().stage(&self.store().latest(), &one, &POOL).expect("staged");
-                assert_eq!(staged.state_root(), block.record.header.state_root);
-                compare(&staged.snapshot(), &block, true);
-                self.blocks.push(block);
-                let (two, block) = self.next(second);
-                self.blocks.pop();
-                let on_top = self.store().stage(&staged.snapshot(), &two, &POOL).expect("staged");
-                assert_eq!(on_top.state_root(), block.record.header.state_root);
-                compare(&on_top.snapshot(), &block, true);
-                let refused = self.store().publish(block.record, on_top, &POOL);
-                assert!(matches!(refused, Err(StoreError::Mismatch { .. })), "its parent is not published");
+            Step::Try(back, first, second) => {
+                let newer =
+                    self.blocks.split_off(self.blocks.len() - (*back as usize).min(self.blocks.len() - 1));
+                self.fork(first, second);
+                self.blocks.extend(newer);
             }
             Step::Persist => self.store().persist().expect("persisted"),
             Step::Flush => self.store().flush().expect("flushed"),
@@ -154,6 +154,31 @@ impl Pair {
         let tip = self.store().tip();
         assert_eq!((tip.height, tip.hash), (self.blocks.len() as u64 - 1, self.tip().record.hash));
         compare(&self.store().latest(), self.tip(), false);
+    }
+
+    /// Stages a block on the tip of the model, and another one on that one.
+    fn fork(&mut self, first: &[(u8, Touch)], second: &[(u8, Touch)]) {
+        let height = self.tip().record.header.number;
+        let Ok(parent) = self.store().snapshot(height) else {
+            assert!(height < self.store().oldest().0);
+            return;
+        };
+        let (one, block) = self.next(first);
+        let staged = match self.store().stage(&parent, &one, &POOL) {
+            Ok(staged) => staged,
+            Err(StoreError::NotKept { oldest, .. }) => return assert!(height < oldest),
+            Err(error) => panic!("{error}"),
+        };
+        assert_eq!(staged.state_root(), block.record.header.state_root);
+        compare(&staged.snapshot(), &block, true);
+        self.blocks.push(block);
+        let (two, block) = self.next(second);
+        self.blocks.pop();
+        let on_top = self.store().stage(&staged.snapshot(), &two, &POOL).expect("staged");
+        assert_eq!(on_top.state_root(), block.record.header.state_root);
+        compare(&on_top.snapshot(), &block, true);
+        let refused = self.store().publish(block.record, on_top, &POOL);
+        assert!(matches!(refused, Err(StoreError::Mismatch { .. })), "its parent is not published");
     }
 
     fn reopen(&mut self) {
@@ -247,7 +272,7 @@ fn touches() -> impl Strategy<Value = Vec<(u8, Touch)>> {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => touches().prop_map(Step::Publish),
-        1 => (touches(), touches()).prop_map(|(one, two)| Step::Try(one, two)),
+        3 => (0u64..12, touches(), touches()).prop_map(|(back, one, two)| Step::Try(back, one, two)),
         3 => Just(Step::Persist),
         2 => Just(Step::Flush),
         8 => touches().prop_map(Step::Commit),

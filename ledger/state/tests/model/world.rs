@@ -2,7 +2,10 @@
 
 use alloy_consensus::{BlockBody, Header};
 use alloy_primitives::{Address, B256, U256, keccak256};
-use alloy_trie::{TrieAccount, root::{state_root_unhashed, storage_root_unhashed}};
+use alloy_trie::{
+    TrieAccount,
+    root::{state_root_unhashed, storage_root_unhashed},
+};
 use mundi_execution::{Account, AccountChange, MemoryState, StateChanges};
 use mundi_state::BlockRecord;
 use revm::bytecode::Bytecode;
@@ -68,7 +71,8 @@ pub(crate) fn changes(state: &MemoryState, touches: &[(u8, Touch)]) -> StateChan
         let stored = state.accounts().find(|(other, _)| **other == address).map(|(_, stored)| stored.clone());
         let existing = stored.as_ref().map(|stored| stored.account);
         let mut account = existing.unwrap_or_default();
-        let held = |slot: &U256| stored.as_ref().and_then(|s| s.storage.get(slot).copied()).unwrap_or_default();
+        let held =
+            |slot: &U256| stored.as_ref().and_then(|s| s.storage.get(slot).copied()).unwrap_or_default();
         let mut change = AccountChange { address, account: None, storage_wiped: false, storage: Vec::new() };
         let slots = |values: &[(u8, u8)], held: &dyn Fn(&U256) -> U256| {
             let mut slots: Vec<(U256, U256)> = Vec::new();
