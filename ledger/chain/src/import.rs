@@ -271,7 +271,7 @@ impl Import<'_> {
             }
             tally.time(Stage::Write, || {
                 self.store.persist()?;
-                if self.store.needs_flush() { self.store.flush() } else { Ok(()) }
+                if self.store.needs_flush() { self.store.flush_aged() } else { Ok(()) }
             })?;
             if let Some(error) = end {
                 return Err(*error);

@@ -12,7 +12,8 @@ pub struct Config {
     pub history: History,
     /// Blocks whose trie nodes are kept, for proofs of the past and for dropping blocks. Default: the last 128.
     pub proofs: History,
-    /// Blocks that may wait in memory before they are moved into the tables. Default 64.
+    /// Blocks that may wait in memory before they are moved into the tables, beyond those that are kept there for
+    /// questions about the past. Default 64.
     pub max_layers: usize,
     /// Bytes that such blocks may take. Default 256 MiB.
     pub layer_bytes: u64,

@@ -23,31 +23,61 @@ const STEP_BYTES: u64 = 64 << 20;
 /// Entries of history that one atomic step deletes, about.
 const PRUNE_ENTRIES: usize = 20_000;
 
+/// Blocks of the past that are rather kept as layers than as history, at most.
+const MOST_RECENT: u64 = 256;
+
 impl Store {
-    /// Whether so much waits in memory that it is time to [`flush`](Self::flush).
+    /// Whether so much waits in memory that it is time for [`flush_aged`](Self::flush_aged).
     pub fn needs_flush(&self) -> bool {
         let view = self.view();
-        view.layers.len() > self.config.max_layers
-            || view.layers.iter().map(|layer| layer.bytes).sum::<u64>() > self.config.layer_bytes
+        let aged = view.layers.partition_point(|layer| layer.height + self.recent() <= view.height);
+        aged > self.config.max_layers || layer_bytes(&view.layers) > self.config.layer_bytes
+    }
+
+    /// Blocks whose past is asked for and that are kept as layers for it: their history is then never written.
+    fn recent(&self) -> u64 {
+        let within = |kept| match kept {
+            History::Last(blocks) if blocks <= MOST_RECENT => blocks,
+            _ => 0,
+        };
+        within(self.config.history).max(within(self.config.proofs))
     }
 
     /// Bytes that layers take in memory.
     pub fn layer_bytes(&self) -> u64 {
-        self.view().layers.iter().map(|layer| layer.bytes).sum()
+        layer_bytes(&self.view().layers)
     }
 
     /// Moves all persisted blocks from memory into the tables, in atomic steps, and deletes what is older than it has
     /// to be kept. Snapshots that exist stay as they are.
     pub fn flush(&self) -> Result<(), StoreError> {
+        self.flush_all_that(|_, _| true)
+    }
+
+    /// The same for blocks that are too old for questions about the past, and if layers take too much memory, for as
+    /// many others as it takes to halve that.
+    pub fn flush_aged(&self) -> Result<(), StoreError> {
+        let recent = self.recent();
+        let half = self.config.layer_bytes / 2;
+        let full = self.layer_bytes() > self.config.layer_bytes;
+        let newest = self.view().height;
+        self.flush_all_that(|layer, bytes| layer.height + recent <= newest || full && bytes > half)
+    }
+
+    /// Flushes persisted layers, the oldest first, as long as `wanted` says so of the next one and the bytes that layers take.
+    fn flush_all_that(&self, wanted: impl Fn(&Layer, u64) -> bool) -> Result<(), StoreError> {
         let mut position = self.lock_disk();
         self.prune(&mut position)?;
         loop {
             let view = self.view();
             let ready = view.layers.partition_point(|layer| layer.height <= position.persisted);
+            let mut left = layer_bytes(&view.layers);
             let mut bytes = 0;
-            let step = view.layers[..ready].iter().enumerate().take_while(|(at, layer)| {
+            let step = view.layers[..ready].iter().take_while(|layer| {
+                let wanted = wanted(layer, left) && (bytes == 0 || bytes + layer.bytes <= STEP_BYTES);
                 bytes += layer.bytes;
-                *at == 0 || bytes <= STEP_BYTES
+                left -= layer.bytes;
+                wanted
             });
             let step = step.count();
             if step == 0 {
@@ -247,6 +277,10 @@ impl Store {
         self.show(next);
         Ok(())
     }
+}
+
+fn layer_bytes(layers: &[Arc<Layer>]) -> u64 {
+    layers.iter().map(|layer| layer.bytes).sum()
 }
 
 fn garbage_key(height: u64, storage: u64) -> [u8; 16] {

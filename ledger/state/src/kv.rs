@@ -27,7 +27,10 @@ mod mark;
 use crate::error::StoreError;
 use fjall::{
     AbstractTree, Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable,
-    config::{BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry},
+    config::{
+        BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry, PartitioningPolicy,
+        PinningPolicy,
+    },
 };
 use head::{Acknowledged, Head};
 use mark::{FOOT, Mark};
@@ -135,10 +138,17 @@ impl Table {
         Key { bytes, len }
     }
 
+    /// As measured for decision 0002.
     fn options(self) -> KeyspaceCreateOptions {
-        let options = KeyspaceCreateOptions::default().filter_policy(FilterPolicy::all(
-            FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(10.0)),
-        ));
+        let filter = FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(10.0));
+        let options = KeyspaceCreateOptions::default()
+            .manual_journal_persist(true)
+            .max_memtable_size(MEMTABLE_BYTES)
+            .filter_policy(FilterPolicy::all(filter))
+            .filter_block_pinning_policy(PinningPolicy::all(true))
+            .index_block_pinning_policy(PinningPolicy::all(true))
+            .filter_block_partitioning_policy(PartitioningPolicy::all(false))
+            .index_block_partitioning_policy(PartitioningPolicy::all(false));
         if self.is_random() {
             options.data_block_compression_policy(CompressionPolicy::disabled())
         } else {
@@ -146,6 +156,12 @@ impl Table {
         }
     }
 }
+
+/// Bytes of a table in memory before the engine writes them to a file.
+const MEMTABLE_BYTES: u64 = 32 << 20;
+
+/// Bytes of the engine's write-ahead log, about: what opening after a kill has to read.
+const LOG_BYTES: u64 = 128 << 20;
 
 /// Bytes of the longest key as the engine gets it: one of [`Table::History`].
 const MAX_KEY: usize = 64;
@@ -497,6 +513,7 @@ fn start(directory: &Path, options: KvOptions) -> Result<(Database, [Keyspace; T
             .cache_size(options.cache_bytes)
             .worker_threads(options.threads.max(1))
             .manual_journal_persist(true)
+            .max_journaling_size(LOG_BYTES)
             .open()
             .map_err(|error| kv_error("tables", error))?;
         let mut tables = Vec::with_capacity(TABLES);

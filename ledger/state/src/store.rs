@@ -408,7 +408,7 @@ impl Store {
         let root = self.publish(block, staged, pool)?.state_root();
         self.persist()?;
         if self.needs_flush() {
-            self.flush()?;
+            self.flush_aged()?;
         }
         Ok(root)
     }
