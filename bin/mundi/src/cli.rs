@@ -4,10 +4,14 @@
 mod bench_state;
 mod generate;
 mod import;
+mod state;
 
 pub(crate) use bench_state::BenchStateArgs;
 pub(crate) use generate::GenerateArgs;
 pub(crate) use import::ImportArgs;
+pub(crate) use state::{
+    Block, DataDirArgs, ExportArgs, GetArgs, StateArgs, StateCommand, StateImportArgs, StatsArgs, VerifyArgs,
+};
 
 use clap::{
     Args, Parser, Subcommand, ValueEnum, ValueHint,
@@ -26,6 +30,7 @@ Examples:
   mundi import --genesis genesis.json chain.rlp
                                          execute a chain from its first block on, and keep it
   mundi generate --out chain             make a long chain to import
+  mundi state get ADDRESS                what does an account hold?
   mundi bench execution --quick          how fast is this machine, on generated blocks?
   mundi replay blocks/                   execute real blocks in parallel and check them
   mundi replay blocks/ --report r.html   the same, as a page to look at
@@ -47,6 +52,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Import(ImportArgs),
+    State(StateArgs),
     Replay(ReplayCommandArgs),
     /// Run Ethereum's state tests: one transaction each, in every fork.
     ///

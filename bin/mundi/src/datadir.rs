@@ -1,6 +1,7 @@
 //! Where a chain lives: a folder with the store and the genesis file that it began with.
 
 use crate::console;
+use alloy_primitives::B256;
 use eyre::WrapErr as _;
 use mundi_chain::{Genesis, MAX_GENESIS_BYTES};
 use mundi_state::{Config, Store, StoreError};
@@ -128,6 +129,11 @@ impl DataDir {
             .and_then(|()| fs::rename(&new, &path))
             .wrap_err_with(|| format!("cannot write {}", path.display()))
     }
+}
+
+/// The hash of the first block that a genesis file makes.
+pub(crate) fn hash_of(path: &Path) -> eyre::Result<B256> {
+    Ok(parse(path, &read(path)?)?.hash)
 }
 
 fn read(path: &Path) -> eyre::Result<Vec<u8>> {

@@ -90,7 +90,7 @@ pub(crate) fn run(args: &ImportArgs) -> eyre::Result<Verdict> {
 }
 
 /// Set by the first Ctrl-C; the second ends the process.
-fn stop_on_signals() -> eyre::Result<Arc<AtomicBool>> {
+pub(crate) fn stop_on_signals() -> eyre::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // In this order the first signal finds the flag not set.
@@ -105,12 +105,12 @@ fn is_stdin(file: &Path) -> bool {
     file.as_os_str() == "-"
 }
 
-fn name(file: &Path) -> String {
+pub(crate) fn name(file: &Path) -> String {
     if is_stdin(file) { "standard input".to_owned() } else { file.display().to_string() }
 }
 
 /// Bytes of all files together, unless standard input is among them. Long work should not end with a spelling mistake.
-fn length(files: &[impl AsRef<Path>]) -> eyre::Result<Option<u64>> {
+pub(crate) fn length(files: &[impl AsRef<Path>]) -> eyre::Result<Option<u64>> {
     let mut bytes = Some(0_u64);
     for file in files.iter().map(AsRef::as_ref) {
         if is_stdin(file) {
@@ -125,7 +125,7 @@ fn length(files: &[impl AsRef<Path>]) -> eyre::Result<Option<u64>> {
 }
 
 /// Opens a file of blocks, unpacking it if need be. What is read of it moves the bar.
-fn open(file: &Path, bar: &ProgressBar) -> eyre::Result<Box<dyn Read + Send>> {
+pub(crate) fn open(file: &Path, bar: &ProgressBar) -> eyre::Result<Box<dyn Read + Send>> {
     let source: Box<dyn Read + Send> = if is_stdin(file) {
         Box::new(io::stdin())
     } else {

@@ -14,6 +14,7 @@ mod fetch;
 mod generate;
 mod import;
 mod replay;
+mod state;
 
 use clap::{CommandFactory as _, Parser as _};
 use cli::{BenchCommand, Cli, Command, ReplayCommand};
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> eyre::Result<Verdict> {
     match cli.command {
         Command::Import(args) => import::run(&args),
+        Command::State(args) => state::run(&args),
         Command::Replay(args) => match args.command {
             Some(ReplayCommand::Fetch(fetch)) => fetch::run(&fetch),
             None => replay::run(&args.replay),

@@ -32,6 +32,28 @@ const RUN_BYTES: usize = 64 << 20;
 /// Storages that one task merklises together.
 const CHUNK: usize = 32;
 
+/// What a state file has to be of, as far as that is known from elsewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// Hash of the first block of its chain.
+    pub genesis: Option<B256>,
+    /// Hash of the block whose state it is.
+    pub block: Option<B256>,
+}
+
+impl Expected {
+    fn check(&self, reader: &StateReader<impl Read>, head: &Head) -> Result<(), StoreError> {
+        let found =
+            [(self.genesis, head.genesis, "the chain of genesis"), (self.block, head.tip().hash, "block")];
+        for (expected, found, of) in found {
+            if let Some(expected) = expected.filter(|expected| *expected != found) {
+                return Err(reader.wrong(format!("it is of {of} {found}, not {expected}")));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Store {
     /// Makes a store of a state file ([`state_file`](crate::state_file)) in a directory that holds none.
     ///
@@ -43,12 +65,13 @@ impl Store {
         directory: &Path,
         config: &Config,
         input: impl Read + Send,
+        expected: Expected,
         pool: &ThreadPool,
         watch: Watch<'_>,
     ) -> Result<(Self, StateFileReport), StoreError> {
         let lock = format::prepare(directory)?;
         format::begin_import(directory)?;
-        let done = pool.install(|| fill(directory, config, input, watch));
+        let done = pool.install(|| fill(directory, config, input, expected, watch));
         let done = done.and_then(|report| format::finish(directory).map(|()| report));
         match done {
             Ok(report) => {
@@ -71,9 +94,11 @@ fn fill(
     directory: &Path,
     config: &Config,
     input: impl Read + Send,
+    expected: Expected,
     watch: Watch<'_>,
 ) -> Result<StateFileReport, StoreError> {
     let (mut reader, head) = StateReader::new(input)?;
+    expected.check(&reader, &head)?;
     let options = KvOptions { cache_bytes: config.cache_bytes / 4, threads: config.compaction_threads };
     let kv = Kv::create(&format::new_tables(directory), options)?;
     let mut import = Import::new(&kv, Meter::new(watch));

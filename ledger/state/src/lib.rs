@@ -78,6 +78,7 @@ pub use block::BlockRecord;
 pub use blocks::{StoredBody, StoredHeader};
 pub use config::{Config, History};
 pub use error::StoreError;
+pub use import::Expected;
 pub use logs::{FoundLog, LogFilter, LogLimits};
 pub use snapshot::{Pending, PendingBlock, Snapshot, Staged};
 pub use state_file::StateFileReport;

@@ -1,5 +1,5 @@
 use crate::{
-    BlockRecord, Snapshot, Store, StoreError, Watch,
+    BlockRecord, Expected, Snapshot, Store, StoreError, Watch,
     blocks::tests::block_with_logs,
     test_store::{POOL, account, address, changes, commit, config, scratch, store},
 };
@@ -24,7 +24,8 @@ fn export(store: &Store) -> Vec<u8> {
 }
 
 fn import(directory: &Path, bytes: &[u8]) -> Result<Store, StoreError> {
-    Store::import(directory, &config(), bytes, &POOL, Watch::NOBODY).map(|(store, _)| store)
+    Store::import(directory, &config(), bytes, Expected::default(), &POOL, Watch::NOBODY)
+        .map(|(store, _)| store)
 }
 
 /// What an import of these bytes says is wrong.
@@ -301,6 +302,23 @@ fn a_file_of_another_root_is_refused() {
 }
 
 #[test]
+fn a_file_of_another_chain_or_block_is_refused() {
+    let folder = scratch();
+    let (zero, sound) = (Some(B256::ZERO), import(&folder.path().join("0"), &FILE).unwrap());
+    let (genesis, block) = (Some(sound.genesis()), Some(sound.tip().hash));
+    let directory = folder.path().join("store");
+    let try_with = |expected| Store::import(&directory, &config(), &FILE[..], expected, &POOL, Watch::NOBODY);
+    for (expected, problem) in [
+        (Expected { genesis: zero, block }, "it is of the chain of genesis 0x"),
+        (Expected { genesis, block: zero }, "it is of block 0x"),
+    ] {
+        let error = try_with(expected).unwrap_err().to_string();
+        assert!(error.contains(problem), "{error}");
+    }
+    try_with(Expected { genesis, block }).unwrap();
+}
+
+#[test]
 fn an_import_that_was_killed_is_begun_anew() {
     let folder = scratch();
     let directory = folder.path().join("store");
@@ -332,7 +350,7 @@ fn both_ways_end_when_told() {
     let told = Watch { cancelled: &|| true, ..Watch::NOBODY };
     let folder = scratch();
     let directory = folder.path().join("new");
-    let ended = Store::import(&directory, &config(), &FILE[..], &POOL, told);
+    let ended = Store::import(&directory, &config(), &FILE[..], Expected::default(), &POOL, told);
     assert!(matches!(ended, Err(StoreError::Cancelled)));
     assert_eq!(files(&directory), ["LOCK"]);
     let store = import(&directory, &FILE).unwrap();

@@ -1,0 +1,102 @@
+//! `mundi state`.
+
+mod files;
+mod get;
+mod report;
+
+use crate::{
+    Verdict,
+    cli::{DataDirArgs, StateArgs, StateCommand},
+    console,
+    datadir::DataDir,
+    import,
+};
+use eyre::WrapErr as _;
+use indicatif::ProgressBar;
+use mundi_state::{Config, History, StateProgress, Store, StoreError, Watch};
+use rayon::ThreadPool;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+pub(crate) fn run(args: &StateArgs) -> eyre::Result<Verdict> {
+    match &args.command {
+        StateCommand::Get(args) => get::run(args),
+        StateCommand::Stats(args) => report::stats(args),
+        StateCommand::Verify(args) => report::verify(args),
+        StateCommand::Export(args) => files::export(args),
+        StateCommand::Import(args) => files::import(args),
+    }
+}
+
+/// Settings under which nothing that is kept is given up.
+fn config() -> Config {
+    Config { cache_bytes: 64 << 20, history: History::Full, proofs: History::Full, ..Config::default() }
+}
+
+fn open(place: &DataDirArgs, pool: &ThreadPool) -> eyre::Result<(DataDir, Store)> {
+    let datadir = DataDir::new(place.datadir.as_deref())?;
+    let store = Store::open(datadir.path(), &config(), pool);
+    let store = store.wrap_err_with(|| format!("cannot open {}", datadir.path().display()))?;
+    Ok((datadir, store))
+}
+
+/// Shows work over a whole state, until it is done or Ctrl-C ends it.
+fn watched<T>(
+    bar: &ProgressBar,
+    work: impl FnOnce(Watch<'_>) -> Result<T, StoreError>,
+) -> eyre::Result<Option<T>> {
+    let stop: Arc<AtomicBool> = import::stop_on_signals()?;
+    let done = work(Watch {
+        progress: &|progress| show(bar, progress),
+        cancelled: &|| stop.load(Ordering::Relaxed),
+    });
+    bar.finish_and_clear();
+    match done {
+        Err(StoreError::Cancelled) => Ok(None),
+        done => Ok(Some(done?)),
+    }
+}
+
+/// A bar for work that goes through the accounts in the order of their keys.
+fn share_bar() -> ProgressBar {
+    let bar = console::bar("%");
+    bar.set_length(100);
+    bar
+}
+
+fn show(bar: &ProgressBar, progress: &StateProgress) {
+    if bar.is_hidden() {
+        return;
+    }
+    if bar.length() == Some(100) {
+        bar.set_position((progress.share * 100.0) as u64);
+    }
+    bar.set_message(format!("{} accounts, {} slots", grouped(progress.accounts), grouped(progress.slots)));
+}
+
+/// 1234567 as 1,234,567.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+}
