@@ -79,6 +79,7 @@ fn files_that_are_something_else() {
         &["blocktest", &trie, "--filter", "none of these"],
         "no vector here has 'none of these' in its name",
     );
+    refused(&["blocktest", "--store=nowhere", &trie], "there is no folder nowhere for the stores");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! World states as test files write them.
 
-use crate::{failure::Reason, quantity::Quantity, world::World};
-use alloy_primitives::{Address, Bytes};
+use crate::{failure::Reason, quantity::Quantity};
+use alloy_primitives::{Address, Bytes, KECCAK256_EMPTY, keccak256};
 use mundi_chain::{ChainSpec, network_fork};
+use mundi_execution::{Account, AccountChange, StateChanges};
+use revm::bytecode::Bytecode;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -24,14 +26,27 @@ pub(crate) struct AllocAccount {
     pub(crate) storage: BTreeMap<Quantity, Quantity>,
 }
 
-/// Builds the world that an allocation describes.
-pub(crate) fn world(alloc: Alloc) -> World {
-    let mut world = World::default();
-    for (address, account) in alloc {
-        let storage = account.storage.into_iter().map(|(slot, value)| (slot.0, value.0));
-        world.insert(address, account.nonce.saturating_u64(), account.balance.0, account.code, storage);
+/// What brings forth, out of nothing, the world that an allocation describes.
+pub(crate) fn changes(alloc: &Alloc) -> StateChanges {
+    let mut changes = StateChanges::default();
+    for (address, AllocAccount { nonce, balance, code, storage }) in alloc {
+        let code_hash = if code.is_empty() { KECCAK256_EMPTY } else { keccak256(code) };
+        if !code.is_empty() {
+            // Code in a state need not be well formed: it is data until it runs.
+            let code = Bytecode::new_raw_checked(code.clone())
+                .unwrap_or_else(|_| Bytecode::new_legacy(code.clone()));
+            changes.code.push((code_hash, code));
+        }
+        changes.accounts.push(AccountChange {
+            address: *address,
+            account: Some(Account { nonce: nonce.saturating_u64(), balance: balance.0, code_hash }),
+            storage_wiped: false,
+            storage: storage.iter().map(|(slot, value)| (slot.0, value.0)).collect(),
+        });
     }
-    world
+    changes.code.sort_unstable_by_key(|(hash, _)| *hash);
+    changes.code.dedup_by_key(|(hash, _)| *hash);
+    changes
 }
 
 /// Chain constants that newer files carry along.

@@ -1,6 +1,11 @@
 use super::*;
-use crate::alloc::{self, Alloc, AllocAccount};
-use alloy_consensus::EMPTY_OMMER_ROOT_HASH;
+use crate::{
+    alloc::{self, Alloc, AllocAccount},
+    quantity::Quantity,
+    stored::{Place, Stored},
+    world::{World, Worlds},
+};
+use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
 use alloy_primitives::{Address, B64, Bloom, Bytes, hex};
 use alloy_trie::EMPTY_ROOT_HASH;
 use mundi_chain::{EthereumHardfork as Fork, ForkCondition};
@@ -14,9 +19,9 @@ use std::{collections::BTreeMap, io::Read, num::NonZeroUsize, path::PathBuf};
 struct Genesis {
     alloc: BTreeMap<String, AllocAccount>,
     extra_data: Bytes,
-    gas_limit: crate::quantity::Quantity,
-    difficulty: crate::quantity::Quantity,
-    timestamp: crate::quantity::Quantity,
+    gas_limit: Quantity,
+    difficulty: Quantity,
+    timestamp: Quantity,
 }
 
 /// A file of the JSON-RPC fixtures.
@@ -82,18 +87,17 @@ fn spec() -> ChainSpec {
     spec
 }
 
-#[test]
-fn a_chain_through_every_fork_is_imported() {
-    let Some(genesis) = rpc_file("genesis.json") else { return };
-    let genesis: Genesis = serde_json::from_slice(&genesis).unwrap();
+/// The genesis of that chain and its state.
+fn genesis() -> Option<(Record, StateChanges)> {
+    let genesis: Genesis = serde_json::from_slice(&rpc_file("genesis.json")?).unwrap();
     let alloc: Alloc = genesis
         .alloc
         .into_iter()
         .map(|(address, account)| (Address::from_slice(&hex::decode(address).unwrap()), account))
         .collect();
-    let world = alloc::world(alloc);
+    let alloc = alloc::changes(&alloc);
     let header = Header {
-        state_root: world.root(),
+        state_root: World::new(&alloc).root(),
         ommers_hash: EMPTY_OMMER_ROOT_HASH,
         transactions_root: EMPTY_ROOT_HASH,
         receipts_root: EMPTY_ROOT_HASH,
@@ -105,12 +109,26 @@ fn a_chain_through_every_fork_is_imported() {
         timestamp: genesis.timestamp.saturating_u64(),
         ..Header::default()
     };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
-    let modes = [Mode::Sequential, Mode::Optimistic];
-    let engine = Engine { pool: &pool, threads: NonZeroUsize::new(4).unwrap(), modes: &modes };
-    let hash = header.hash_slow();
-    let mut chain = Chain::new(spec(), &engine, Sealed::new_unchecked(header, hash), world);
+    Some((Arc::new(record(header)), alloc))
+}
 
+/// An empty block without a parent.
+fn record(header: Header) -> BlockRecord {
+    BlockRecord {
+        hash: header.hash_slow(),
+        total_difficulty: header.difficulty,
+        header,
+        body: BlockBody::default(),
+        senders: Vec::new(),
+        receipts: Vec::new(),
+    }
+}
+
+/// Imports that chain, in both modes.
+fn import<S: States>(genesis: Record, pool: &rayon::ThreadPool, states: S) -> S {
+    let modes = [Mode::Sequential, Mode::Optimistic];
+    let engine = Engine { pool, threads: NonZeroUsize::new(4).unwrap(), modes: &modes };
+    let mut chain = Chain::new(spec(), &engine, genesis, states);
     let bytes = rpc_file("chain.rlp").unwrap();
     let mut rest = &bytes[..];
     let mut number = 0;
@@ -125,5 +143,49 @@ fn a_chain_through_every_fork_is_imported() {
     }
     assert_eq!(number, 54);
     let head: serde_json::Value = serde_json::from_slice(&rpc_file("headfcu.json").unwrap()).unwrap();
-    assert_eq!(chain.head().0.to_string(), head["params"][0]["headBlockHash"]);
+    assert_eq!(chain.head().hash.to_string(), head["params"][0]["headBlockHash"]);
+    chain.into_states()
+}
+
+fn pool() -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap()
+}
+
+#[test]
+fn a_chain_through_every_fork_is_imported() {
+    let Some((genesis, alloc)) = genesis() else { return };
+    let states = Worlds::new(genesis.hash, World::new(&alloc));
+    import(genesis, &pool(), states);
+}
+
+#[test]
+fn a_chain_through_every_fork_is_imported_into_a_store() {
+    let Some((genesis, alloc)) = genesis() else { return };
+    let (pool, folder) = (pool(), tempfile::tempdir().unwrap());
+    let place = Place { folder: folder.path(), pool: &pool };
+    let states = Stored::create(place, &genesis, alloc).unwrap();
+    import(genesis, &pool, states).finish(None).unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "a store takes its folder with it");
+}
+
+#[test]
+fn a_store_that_holds_something_else_is_found_out() {
+    let account = |balance: u64| {
+        let account = AllocAccount { balance: Quantity(U256::from(balance)), ..AllocAccount::default() };
+        alloc::changes(&Alloc::from([(Address::ZERO, account)]))
+    };
+    let alloc = account(1);
+    let header = Header { state_root: World::new(&alloc).root(), ..Header::default() };
+    let genesis = Arc::new(record(header));
+    let (pool, folder) = (pool(), tempfile::tempdir().unwrap());
+    let place = Place { folder: folder.path(), pool: &pool };
+    let stored = || Stored::create(place, &genesis, account(1)).unwrap();
+    stored().check(&genesis).unwrap();
+    stored().finish(Some(&alloc)).unwrap();
+    let error = stored().finish(Some(&account(2))).unwrap_err().to_string();
+    assert!(error.starts_with("an account of the state: expected"), "{error}");
+    let other = record(Header { timestamp: 1, ..genesis.header.clone() });
+    let error = stored().check(&other).unwrap_err().to_string();
+    assert!(error.starts_with("tip of the store: expected"), "{error}");
+    assert!(Stored::create(place, &genesis, account(2)).is_err(), "the header has another root");
 }

@@ -19,7 +19,7 @@ pub(crate) struct Engine<'a> {
 }
 
 /// Turns the changes of each transaction, in order, into the state root after it.
-pub(crate) type Roots<'a> = dyn Fn(&[StateChanges]) -> Vec<B256> + 'a;
+pub(crate) type Roots<'a> = dyn Fn(&[StateChanges]) -> Result<Vec<B256>, Reason> + 'a;
 
 /// What all modes agree on.
 pub(crate) type Verdict = Result<Executed, ExecutionError>;
@@ -45,7 +45,7 @@ impl Engine<'_> {
     ) -> Result<Verdict, Reason> {
         let mut first: Option<(Mode, Verdict)> = None;
         for mode in self.modes {
-            let verdict = self.run_mode(*mode, block, state, roots);
+            let verdict = self.run_mode(*mode, block, state, roots)?;
             if let Err(error) = &verdict
                 && !is_verdict(error)
             {
@@ -69,20 +69,24 @@ impl Engine<'_> {
         block: &Block,
         state: &dyn StateSnapshot,
         roots: Option<&Roots<'_>>,
-    ) -> Verdict {
-        let mut options = Options::new(self.threads).with_mode(mode);
+    ) -> Result<Verdict, Reason> {
+        let options = Options::new(self.threads).with_mode(mode);
+        let options = Options { stream_changes: roots.is_some(), ..options };
         let mut streamed = Vec::new();
-        let mut output = match roots {
-            None => execute(block, state, self.pool, &options, &mut NoSink)?,
+        let executed = match roots {
+            None => execute(block, state, self.pool, &options, &mut NoSink),
             Some(_) => {
-                options.stream_changes = true;
                 let mut sink = |tx: Committed<'_>| streamed.push(tx.changes.cloned().unwrap_or_default());
-                execute(block, state, self.pool, &options, &mut sink)?
+                execute(block, state, self.pool, &options, &mut sink)
             }
         };
+        let mut output = match executed {
+            Ok(output) => output,
+            Err(error) => return Ok(Err(error)),
+        };
         output.changes.sort();
-        let post_states = roots.map(|roots| roots(&streamed)).unwrap_or_default();
-        Ok(Executed { output, post_states })
+        let post_states = roots.map(|roots| roots(&streamed)).transpose()?.unwrap_or_default();
+        Ok(Ok(Executed { output, post_states }))
     }
 }
 

@@ -1,7 +1,8 @@
 //! What went wrong, and with what.
 
 use mundi_execution::{ExecutionError, Mode};
-use std::fmt::Display;
+use mundi_state::StoreError;
+use std::{fmt::Display, sync::Arc};
 
 /// A vector that did not pass, or a file that could not be used.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -54,6 +55,8 @@ pub(crate) enum Reason {
     Broken(Mode, ExecutionError),
     #[error("block {index}: {source}")]
     InBlock { index: usize, source: Box<Self> },
+    #[error("store: {0}")]
+    Store(Arc<StoreError>),
     #[error("panic: {0}")]
     Panic(String),
     /// Not wrong: the vector is outside what the code under test is for.
@@ -76,6 +79,12 @@ impl Reason {
 
     pub(crate) fn in_block(self, index: usize) -> Self {
         Self::InBlock { index, source: Box::new(self) }
+    }
+}
+
+impl From<StoreError> for Reason {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
     }
 }
 

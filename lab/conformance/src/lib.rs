@@ -9,9 +9,12 @@
 //! * a *block test*: a chain is imported on a genesis. Each block is decoded, checked against its parent, executed and
 //!   checked again, state root included; blocks that are expected to be invalid must be rejected and change nothing. Side
 //!   branches are executed from their own parent's state. The head (before the Merge the valid block of greatest total
-//!   difficulty, after it the last one) and its state must be those of the file.
+//!   difficulty, after it the last one) and its state must be those of the file. With [`Config::store`] the states are
+//!   in a `mundi_state::Store`, which follows the head, rewinding where it has to, and at the end holds what was put in,
+//!   before and after it is closed and opened.
 //! * a *transaction test*, for each fork: decoding, sender, hash, intrinsic gas, or rejection.
-//! * a *trie test*: the root of a Merkle-Patricia trie.
+//! * a *trie test*: the root of a Merkle-Patricia trie, after every step the same by definition, from alloy's hash
+//!   builder and from the code that keeps the store's tries, as far as each knows such tries.
 //!
 //! Whatever is executed runs in every mode of [`Config::modes`]; the modes must agree with each other in outcomes, state
 //! changes, gas and requests, besides agreeing with the file.
@@ -29,10 +32,13 @@ mod block_test;
 mod chain;
 mod engine;
 mod failure;
+mod merkle_patricia;
 mod quantity;
 mod runner;
 mod source;
 mod state_test;
+mod states;
+mod stored;
 mod summary;
 mod transaction_fields;
 mod transaction_test;

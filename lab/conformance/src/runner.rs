@@ -6,6 +6,7 @@ use crate::{
     failure::{Failure, FailureKind, Reason, Skip},
     source::{self, Limits, TestFile},
     state_test,
+    stored::Place,
     summary::Summary,
     transaction_test, trie_test,
 };
@@ -51,6 +52,9 @@ pub struct Config {
     pub filter: Option<String>,
     /// Vectors whose name contains one of these are skipped, see [`SLOW`].
     pub skip: Vec<String>,
+    /// A folder for stores: the states of each block test are kept in a store of its own in there, which goes when the
+    /// test is done. `None` keeps them in memory.
+    pub store: Option<PathBuf>,
     /// Bounds on what is read.
     pub limits: Limits,
 }
@@ -68,6 +72,7 @@ impl Config {
             threads: NonZeroUsize::new(4).expect("four is not zero"),
             filter: None,
             skip: Vec::new(),
+            store: None,
             limits: Limits::default(),
         }
     }
@@ -86,7 +91,7 @@ impl Config {
 /// The pools that lend their threads. They are two, because a thread that runs a file waits for the engine.
 #[derive(Clone, Copy, Debug)]
 pub struct Workers<'a> {
-    /// Files are run here, one per thread at a time.
+    /// Files are run here, one per thread at a time. Stores compute their roots here too.
     pub files: &'a ThreadPool,
     /// The engine takes its helping threads from here.
     pub engine: &'a ThreadPool,
@@ -124,11 +129,12 @@ pub fn run(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Summary {
     let engine = Engine { pool: workers.engine, threads: config.threads, modes: &config.modes };
+    let place = config.store.as_deref().map(|folder| Place { folder, pool: workers.files });
     let mut summary = Summary::default();
     let (files, vectors, failed) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let other_kinds = AtomicU64::new(0);
     let run_one = |file: TestFile| {
-        let result = match run_file(&file, config, &engine) {
+        let result = match run_file(&file, config, &engine, place) {
             FileOutcome::Ran(result) => Some(result),
             FileOutcome::OtherKind => {
                 other_kinds.fetch_add(1, Ordering::Relaxed);
@@ -238,7 +244,7 @@ fn malformed(file: &str, vector: &str, reason: String) -> Failure {
     Failure { file: file.to_owned(), vector: vector.to_owned(), kind: FailureKind::Malformed, reason }
 }
 
-fn run_file(file: &TestFile, config: &Config, engine: &Engine<'_>) -> FileOutcome {
+fn run_file(file: &TestFile, config: &Config, engine: &Engine<'_>, place: Option<Place<'_>>) -> FileOutcome {
     let mut result = FileResult::default();
     let tests: BTreeMap<String, &RawValue> = match serde_json::from_slice(&file.content) {
         Ok(tests) => tests,
@@ -264,7 +270,7 @@ fn run_file(file: &TestFile, config: &Config, engine: &Engine<'_>) -> FileOutcom
         let mut recorder = Recorder { file: &file.name, test: name, config, result: FileResult::default() };
         match kind {
             Kind::State => state_test::run(test.get(), engine, &mut recorder),
-            Kind::Block => block_test::run(test.get(), engine, &mut recorder),
+            Kind::Block => block_test::run(test.get(), engine, place, &mut recorder),
             Kind::Transaction => transaction_test::run(test.get(), engine, &mut recorder),
             Kind::Trie => trie_test::run(test.get(), file.name.contains("secure"), &mut recorder),
         }

@@ -6,8 +6,9 @@ use crate::{
     failure::{Reason, expect},
     quantity::Quantity,
     runner::Recorder,
+    states::WithBlockHashes,
     transaction_fields::{Indexes, TransactionFields},
-    world::{WithBlockHashes, World},
+    world::World,
 };
 use alloy_primitives::{Address, B256, Bytes, Log, U256, keccak256};
 use mundi_chain::{ChainSpec, ForkPoint, decode_transaction, recover_sender};
@@ -52,11 +53,11 @@ struct Post {
 
 /// Runs all vectors of one test.
 pub(crate) fn run(json: &str, engine: &Engine<'_>, recorder: &mut Recorder<'_>) {
-    let mut test: StateTest = match serde_json::from_str(json) {
+    let test: StateTest = match serde_json::from_str(json) {
         Ok(test) => test,
         Err(error) => return recorder.vector(|| Err(Reason::malformed(&error))),
     };
-    let world = alloc::world(std::mem::take(&mut test.pre));
+    let world = World::new(&alloc::changes(&test.pre));
     let vectors = test.post.iter().flat_map(|(fork, posts)| {
         posts.iter().map(move |post| {
             let Indexes { data, gas, value } = post.indexes;
@@ -97,7 +98,7 @@ impl StateTest {
             withdrawals: None,
         };
         // By convention the hash of a block is that of its number in decimal digits.
-        let state = WithBlockHashes { world, hash: |number: u64| Some(keccak256(number.to_string())) };
+        let state = WithBlockHashes { state: world, hash: |number: u64| Some(keccak256(number.to_string())) };
         let executed = match engine.run(&block, &state, None)? {
             Ok(executed) => executed,
             Err(error) => return rejected(post, error.to_string()),

@@ -5,14 +5,15 @@ use crate::{
     failure::{Reason, expect},
     quantity::Quantity,
     runner::Recorder,
-    world::{WithBlockHashes, World},
+    states::WithBlockHashes,
+    world::World,
 };
 use alloy_consensus::TxEnvelope;
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::{Header, PayloadView};
 use mundi_chain::{ChainSpec, ForkPoint, decode_transaction, recover_sender};
-use mundi_execution::{Block, Rules, Transaction};
+use mundi_execution::{Account, AccountChange, Block, Rules, StateChanges, Transaction};
 use revm::{
     context::{BlockEnv, TxEnv},
     context_interface::cfg::gas::calculate_initial_tx_gas_for_tx,
@@ -94,8 +95,16 @@ fn check(
     let mut transaction = Transaction::from_envelope(&tx, sender);
     // A value that no one has is not this test's concern.
     transaction.env.value = U256::ZERO;
-    let mut world = World::default();
-    world.insert(sender, transaction.env.nonce, U256::MAX, Bytes::new(), []);
+    let rich = Account { nonce: transaction.env.nonce, balance: U256::MAX, ..Account::default() };
+    let world = World::new(&StateChanges {
+        accounts: vec![AccountChange {
+            address: sender,
+            account: Some(rich),
+            storage_wiped: false,
+            storage: Vec::new(),
+        }],
+        code: Vec::new(),
+    });
     let rules = Rules { block_reward: U256::ZERO, ..spec.rules_at(point) };
     let block = Block {
         env: BlockEnv { number: U256::from(1), basefee: 0, gas_limit: u64::MAX, ..BlockEnv::default() },
@@ -106,7 +115,7 @@ fn check(
         ommers: Vec::new(),
         withdrawals: None,
     };
-    let state = WithBlockHashes { world: &world, hash: |_| None };
+    let state = WithBlockHashes { state: &world, hash: |_| None };
     Ok(match engine.run(&block, &state, None)? {
         Ok(_) => Ok((tx, transaction.env, rules)),
         Err(error) => Err(error.to_string()),

@@ -4,8 +4,12 @@
 //! `leaves` holds, for each account, what the state trie holds under the hash of its address: after each change the leaf
 //! of each changed account is computed again.
 
+use crate::{
+    failure::Reason,
+    states::{Record, States},
+};
 use alloy_primitives::{
-    Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256,
+    Address, B256, U256, keccak256,
     map::{AddressMap, B256Map, HashMap},
 };
 use alloy_trie::{
@@ -13,8 +17,9 @@ use alloy_trie::{
     root::{state_root, storage_root_unhashed},
 };
 use mundi_execution::{Account, StateChanges, StateError, StateSnapshot};
+use mundi_state::BlockRecord;
 use revm::bytecode::Bytecode;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct World {
@@ -31,25 +36,11 @@ struct WorldAccount {
 }
 
 impl World {
-    /// Puts an account in place.
-    pub(crate) fn insert(
-        &mut self,
-        address: Address,
-        nonce: u64,
-        balance: U256,
-        code: Bytes,
-        storage: impl IntoIterator<Item = (U256, U256)>,
-    ) {
-        let code_hash = if code.is_empty() { KECCAK256_EMPTY } else { keccak256(&code) };
-        if !code.is_empty() {
-            // Code in a state need not be well formed: it is data until it runs.
-            let code = Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code));
-            self.code.insert(code_hash, code);
-        }
-        let account = Account { nonce, balance, code_hash };
-        let storage = storage.into_iter().filter(|(_, value)| !value.is_zero()).collect();
-        self.accounts.insert(address, WorldAccount { account, storage });
-        self.update_leaf(address, true);
+    /// A world that begins with `changes`.
+    pub(crate) fn new(changes: &StateChanges) -> Self {
+        let mut world = Self::default();
+        world.apply(changes);
+        world
     }
 
     /// Applies what a block or a transaction changed.
@@ -128,27 +119,55 @@ impl StateSnapshot for World {
     }
 }
 
-/// A world together with what it takes to answer `BLOCKHASH`.
-pub(crate) struct WithBlockHashes<'a, F> {
-    pub(crate) world: &'a World,
-    pub(crate) hash: F,
+/// The world after each block of a tree.
+pub(crate) struct Worlds(B256Map<Arc<World>>);
+
+impl Worlds {
+    /// A tree of the genesis alone.
+    pub(crate) fn new(genesis: B256, world: World) -> Self {
+        Self(B256Map::from_iter([(genesis, Arc::new(world))]))
+    }
 }
 
-impl<F: Fn(u64) -> Option<B256> + Send + Sync> StateSnapshot for WithBlockHashes<'_, F> {
-    fn account(&self, address: &Address) -> Result<Option<Account>, StateError> {
-        self.world.account(address)
+impl States for Worlds {
+    type State = Arc<World>;
+    type Next = Arc<World>;
+
+    fn after(&mut self, block: B256) -> Result<Arc<World>, Reason> {
+        Ok(Arc::clone(&self.0[&block]))
     }
 
-    fn storage(&self, address: &Address, slot: &U256) -> Result<U256, StateError> {
-        self.world.storage(address, slot)
+    fn reader(state: &Arc<World>) -> &dyn StateSnapshot {
+        &**state
     }
 
-    fn code(&self, code_hash: &B256) -> Result<Bytecode, StateError> {
-        self.world.code(code_hash)
+    fn next(&self, state: Arc<World>, changes: &StateChanges) -> Result<Arc<World>, Reason> {
+        let mut world = Arc::unwrap_or_clone(state);
+        world.apply(changes);
+        Ok(Arc::new(world))
     }
 
-    fn block_hash(&self, number: u64) -> Result<B256, StateError> {
-        (self.hash)(number).ok_or_else(|| StateError(format!("block {number} is no ancestor")))
+    fn root(next: &Arc<World>) -> B256 {
+        next.root()
+    }
+
+    fn state(next: Arc<World>) -> Arc<World> {
+        next
+    }
+
+    fn insert(
+        &mut self,
+        block: Record,
+        _changes: StateChanges,
+        next: Arc<World>,
+        _head: bool,
+    ) -> Result<(), Reason> {
+        self.0.insert(block.hash, next);
+        Ok(())
+    }
+
+    fn check(&self, _head: &BlockRecord) -> Result<(), Reason> {
+        Ok(())
     }
 }
 
@@ -160,17 +179,15 @@ mod tests {
     #[test]
     fn the_root_follows_every_change() {
         let address = Address::repeat_byte(1);
-        let mut world = World::default();
-        let empty = world.root();
+        let empty = World::default().root();
         assert_eq!(empty, alloy_trie::EMPTY_ROOT_HASH);
-        world.insert(address, 1, U256::from(5), Bytes::new(), [(U256::from(1), U256::from(2))]);
-        let before = world.root();
-
         let change = |account, storage_wiped, storage: &[(U256, U256)]| StateChanges {
             accounts: vec![AccountChange { address, account, storage_wiped, storage: storage.to_vec() }],
             code: Vec::new(),
         };
         let account = Some(Account { nonce: 1, balance: U256::from(5), ..Account::default() });
+        let mut world = World::new(&change(account, false, &[(U256::from(1), U256::from(2))]));
+        let before = world.root();
         let write = change(account, false, &[(U256::from(1), U256::from(3))]);
         let written = world.root_after(&write);
         assert_ne!(written, before);

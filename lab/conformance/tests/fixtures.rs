@@ -1,7 +1,10 @@
-//! Every vector of the fixtures passes in every fork, in sequential and optimistic mode.
+//! Every vector of the fixtures passes in every fork, in sequential and optimistic mode; block tests also on a store.
 
-use mundi_conformance::{Config, SLOW, Summary, Workers, run};
-use std::{path::PathBuf, thread::available_parallelism};
+use mundi_conformance::{Config, Kind, SLOW, Summary, Workers, run};
+use std::{
+    path::{Path, PathBuf},
+    thread::available_parallelism,
+};
 
 /// Where the fixtures are: `MUNDI_FIXTURES`, or beside the checkout.
 fn fixture(name: &str) -> Option<PathBuf> {
@@ -51,4 +54,15 @@ fn slow_state_tests_pass() {
 fn block_tests_pass() {
     let Some(path) = fixture("blockchain-tests.tar.gz") else { return };
     check(&run_all(path, &Config::block_tests()));
+}
+
+/// In memory where there is such a place: what is tested here is not the disk.
+#[test]
+fn block_tests_pass_in_a_store() {
+    let Some(path) = fixture("blockchain-tests.tar.gz") else { return };
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+    let store = Some(folder.path().to_owned());
+    check(&run_all(path, &Config { store, ..Config::new([Kind::Block]) }));
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0, "a store takes its folder with it");
 }

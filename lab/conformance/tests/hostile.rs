@@ -105,6 +105,24 @@ fn what_is_no_test_is_malformed() {
 }
 
 #[test]
+fn tries_are_bounded() {
+    let test = |entries: &[(String, String)]| {
+        let entries: Vec<_> =
+            entries.iter().map(|(key, value)| format!("[\"{key}\", \"{value}\"]")).collect();
+        format!(r#"{{"t": {{"in": [{}], "root": "0x{}"}}}}"#, entries.join(","), "0".repeat(64))
+    };
+    let key = |bytes: usize| format!("0x{}", "1".repeat(2 * bytes));
+    // Each key is the beginning of the next.
+    let nested: Vec<_> = (1..=256).map(|bytes| (key(bytes), "v".to_owned())).collect();
+    let summary = run_content("nested.json", test(&nested).as_bytes());
+    assert!(summary.failures[0].reason.starts_with("root: expected 0x0000"), "{summary:?}");
+    let long = test(&[(key(257), "v".to_owned())]);
+    assert_malformed(&run_content("long.json", long.as_bytes()), "a key of 257 bytes");
+    let many: Vec<_> = (0..1_001).map(|index| (format!("{index:04}"), "v".to_owned())).collect();
+    assert_malformed(&run_content("many.json", test(&many).as_bytes()), "more than 1000 changes");
+}
+
+#[test]
 fn an_index_that_leads_nowhere_is_malformed() {
     let summary = run_content("index.json", STATE_TEST.replace("\"gas\": 0", "\"gas\": 9").as_bytes());
     assert_eq!(summary.total.malformed, 2, "{summary:?}");
