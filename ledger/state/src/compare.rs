@@ -6,7 +6,7 @@ use crate::{
     kv::Table,
     snapshot::Snapshot,
     store::Store,
-    trie::{ACCOUNTS, Node, NodeKey, Source},
+    trie::{ACCOUNTS, Leaf, Node, NodeKey, Source},
     view::account_leaf,
 };
 use alloy_primitives::{B256, keccak256};
@@ -57,7 +57,7 @@ impl Snapshot {
         builder: &mut HashBuilder,
         path: Nibbles,
         node: &Arc<Node>,
-        leaves: &[(B256, Box<[u8]>)],
+        leaves: &[Leaf],
     ) -> Result<(), StoreError> {
         let branch = path.join(&node.extension);
         let mut siblings = self.siblings(&branch, node)?.into_iter().peekable();
@@ -93,7 +93,7 @@ impl Snapshot {
     }
 
     /// The leaves below a branch, if it has any of its own.
-    fn siblings(&self, branch: &Nibbles, node: &Node) -> Result<Vec<(B256, Box<[u8]>)>, StoreError> {
+    fn siblings(&self, branch: &Nibbles, node: &Node) -> Result<Vec<Leaf>, StoreError> {
         let mut found = Vec::new();
         if node.leaves == 0 {
             return Ok(found);

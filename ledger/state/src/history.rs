@@ -160,12 +160,11 @@ pub(crate) fn forget(
     Ok(keys.len())
 }
 
+/// Whose value, the key, and the value before; empty where there was none.
+pub(crate) type Before = (Kind, Vec<u8>, Vec<u8>);
+
 /// What one block changed, with the values before it.
-pub(crate) fn before(
-    kv: &kv::View,
-    class: Class,
-    height: u64,
-) -> Result<Vec<(Kind, Vec<u8>, Vec<u8>)>, StoreError> {
+pub(crate) fn before(kv: &kv::View, class: Class, height: u64) -> Result<Vec<Before>, StoreError> {
     let entry = |(kind, key): (Kind, Vec<u8>)| {
         let old = kv.get(Table::History, &entry_key(kind, &key, height))?;
         let old =

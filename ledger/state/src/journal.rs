@@ -22,7 +22,9 @@ pub(crate) fn encode(works: &[Work], next_storage: TrieId) -> Vec<u8> {
     put_varint(&mut out, works.len() as u64);
     for work in works {
         out.extend_from_slice(work.hash.as_slice());
-        out.push(u8::from(work.new.is_some()) * EXISTS | u8::from(work.fresh) * FRESH);
+        let exists = if work.new.is_some() { EXISTS } else { 0 };
+        let fresh = if work.fresh { FRESH } else { 0 };
+        out.push(exists | fresh);
         if let Some(account) = work.new {
             let record = Record::without_storage(account).to_bytes();
             put_varint(&mut out, record.len() as u64);

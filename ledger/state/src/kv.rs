@@ -188,7 +188,7 @@ pub(crate) struct Value {
 }
 
 impl Value {
-    const fn value(bytes: fjall::Slice) -> Self {
+    const fn whole(bytes: fjall::Slice) -> Self {
         Self { bytes, skip: 0 }
     }
 
@@ -336,7 +336,7 @@ impl Kv {
 
     /// An empty batch.
     pub(crate) fn batch(&self) -> Batch<'_> {
-        Batch { kv: self, batch: self.database.batch(), bytes: 0, touched: 0, height: None }
+        Batch { kv: self, batch: self.database.batch(), touched: 0, height: None }
     }
 
     /// Bytes of a table on disk.
@@ -382,7 +382,7 @@ impl View {
     /// The value of a key.
     pub(crate) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Value>, StoreError> {
         let value = self.snapshot.get(&self.tables[table as usize], &*table.key(key));
-        Ok(value.map_err(|error| kv_error(table.name(), error))?.map(Value::value))
+        Ok(value.map_err(|error| kv_error(table.name(), error))?.map(Value::whole))
     }
 
     /// Entries from `start` on, in ascending order of keys, as long as they begin with `prefix`.
@@ -396,7 +396,7 @@ impl View {
         let entries = self.snapshot.range::<&[u8], _>(&self.tables[table as usize], &*table.key(start)..);
         entries.map_while(move |guard| match guard.into_inner() {
             Ok((key, _)) if !key.starts_with(&prefix) => None,
-            Ok((key, value)) => Some(Ok((Value::key(key), Value::value(value)))),
+            Ok((key, value)) => Some(Ok((Value::key(key), Value::whole(value)))),
             Err(error) => Some(Err(kv_error(table.name(), error))),
         })
     }
@@ -407,7 +407,7 @@ impl View {
             None => Ok(None),
             Some(guard) => {
                 let (key, value) = guard.into_inner().map_err(|error| kv_error(table.name(), error))?;
-                Ok(Some((Value::key(key), Value::value(value))))
+                Ok(Some((Value::key(key), Value::whole(value))))
             }
         }
     }
@@ -439,7 +439,6 @@ impl View {
 pub(crate) struct Batch<'a> {
     kv: &'a Kv,
     batch: fjall::OwnedWriteBatch,
-    bytes: u64,
     /// Bit *i*: something is written to table *i*.
     touched: u64,
     height: Option<u64>,
@@ -448,14 +447,12 @@ pub(crate) struct Batch<'a> {
 impl Batch<'_> {
     /// Sets a key.
     pub(crate) fn put(&mut self, table: Table, key: &[u8], value: &[u8]) {
-        self.bytes += (key.len() + value.len()) as u64;
         self.touched |= 1 << table as u64;
         self.batch.insert(self.kv.table(table), &*table.key(key), value);
     }
 
     /// Removes a key, present or not.
     pub(crate) fn delete(&mut self, table: Table, key: &[u8]) {
-        self.bytes += key.len() as u64;
         self.touched |= 1 << table as u64;
         self.batch.remove(self.kv.table(table), &*table.key(key));
     }
@@ -463,11 +460,6 @@ impl Batch<'_> {
     /// Says which block is the newest on disk when this batch is.
     pub(crate) const fn reaches(&mut self, height: u64) {
         self.height = Some(height);
-    }
-
-    /// Bytes of keys and values so far.
-    pub(crate) const fn bytes(&self) -> u64 {
-        self.bytes
     }
 
     /// Applies the writes; when this returns they are on disk. Batches of several threads take turns.

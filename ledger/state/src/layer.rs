@@ -116,10 +116,6 @@ impl Filter {
         Self { words: (0..words).map(|_| AtomicU64::new(0)).collect(), hasher: DefaultHashBuilder::default() }
     }
 
-    pub(crate) fn bytes(&self) -> u64 {
-        self.words.len() as u64 * 8
-    }
-
     fn place(&self, key: &impl Hash) -> (usize, u64) {
         let hash = self.hasher.hash_one(key);
         let word = (u128::from(hash) * self.words.len() as u128) >> 64;

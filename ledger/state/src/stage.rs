@@ -89,7 +89,7 @@ fn work(
             work.slots.push(SlotWork { hash, slot: *slot, old, new: *new });
         }
     }
-    work.slots.sort_unstable_by(|a, b| a.hash.cmp(&b.hash));
+    work.slots.sort_unstable_by_key(|slot| slot.hash);
     if fresh {
         let any = !work.slots.is_empty();
         work.storage = if any { next_storage.fetch_add(1, Ordering::Relaxed) } else { 0 };

@@ -45,17 +45,20 @@ pub(crate) type TrieId = u64;
 /// The trie of accounts.
 pub(crate) const ACCOUNTS: TrieId = 0;
 
+/// Key and RLP value of a leaf.
+pub(crate) type Leaf = (B256, Box<[u8]>);
+
 /// What a trie is made of before a change.
 pub(crate) trait Source: Sync {
     /// The node at a position.
     fn node(&self, key: &NodeKey) -> Result<Option<Arc<Node>>, StoreError>;
 
     /// Key and RLP value of the only leaf whose key begins with `prefix`.
-    fn leaf(&self, trie: TrieId, prefix: &Nibbles) -> Result<(B256, Box<[u8]>), StoreError>;
+    fn leaf(&self, trie: TrieId, prefix: &Nibbles) -> Result<Leaf, StoreError>;
 }
 
 /// Nibble `index` of a key.
 pub(crate) fn nibble(key: &B256, index: usize) -> usize {
     let byte = key[index / 2];
-    usize::from(if index % 2 == 0 { byte >> 4 } else { byte & 15 })
+    usize::from(if index.is_multiple_of(2) { byte >> 4 } else { byte & 15 })
 }

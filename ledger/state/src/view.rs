@@ -7,7 +7,7 @@ use crate::{
     history::{self, Kind},
     kv::{self, Table},
     layer::{Filter, Layer},
-    trie::{ACCOUNTS, Node, NodeKey, Source, TrieId},
+    trie::{ACCOUNTS, Leaf, Node, NodeKey, Source, TrieId},
 };
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_trie::Nibbles;
@@ -201,7 +201,7 @@ impl View {
     }
 
     fn account_in_base(&self, hash: &B256) -> Result<Option<Record>, StoreError> {
-        let record = self.in_base(Table::Accounts, hash.as_slice(), |bytes| Record::decode(bytes))?;
+        let record = self.in_base(Table::Accounts, hash.as_slice(), Record::decode)?;
         Ok(record)
     }
 
@@ -274,7 +274,7 @@ impl View {
     }
 
     /// The only leaf below a prefix: key and RLP value.
-    fn leaf_below(&self, trie: TrieId, prefix: &Nibbles) -> Result<Option<(B256, Box<[u8]>)>, StoreError> {
+    fn leaf_below(&self, trie: TrieId, prefix: &Nibbles) -> Result<Option<Leaf>, StoreError> {
         let first = B256::from(packed(prefix));
         let is_below = |hash: &B256| Nibbles::unpack_array(&hash.0).starts_with(prefix);
         let mut seen = HashSet::new();
@@ -329,7 +329,7 @@ impl Source for View {
         )
     }
 
-    fn leaf(&self, trie: TrieId, prefix: &Nibbles) -> Result<(B256, Box<[u8]>), StoreError> {
+    fn leaf(&self, trie: TrieId, prefix: &Nibbles) -> Result<Leaf, StoreError> {
         self.leaf_below(trie, prefix)?.ok_or_else(|| {
             StoreError::Damaged(format!("trie {trie} has a leaf below {prefix:?}, the flat values have none"))
         })

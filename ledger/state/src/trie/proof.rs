@@ -44,7 +44,7 @@ pub enum ProofError {
         /// Whose.
         address: Address,
         /// Where it breaks.
-        source: ProofVerificationError,
+        source: Box<ProofVerificationError>,
     },
     /// Of a slot.
     #[error("the proof of slot {slot} of {address} does not hold: {source}")]
@@ -54,7 +54,7 @@ pub enum ProofError {
         /// Which.
         slot: B256,
         /// Where it breaks.
-        source: ProofVerificationError,
+        source: Box<ProofVerificationError>,
     },
 }
 
@@ -64,7 +64,7 @@ impl AccountProof {
         let address = self.address;
         let key = Nibbles::unpack_array(&keccak256(address).0);
         verify_proof(state_root, key, self.account.as_ref().map(alloy_rlp::encode), &self.account_proof)
-            .map_err(|source| ProofError::Account { address, source })?;
+            .map_err(|source| ProofError::Account { address, source: source.into() })?;
         let root = self.account.as_ref().map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
         for slot in &self.storage_proof {
             let key = Nibbles::unpack_array(&keccak256(slot.key).0);
@@ -72,7 +72,7 @@ impl AccountProof {
             verify_proof(root, key, value, &slot.proof).map_err(|source| ProofError::Slot {
                 address,
                 slot: slot.key,
-                source,
+                source: source.into(),
             })?;
         }
         Ok(())
