@@ -14,8 +14,8 @@ use alloy_trie::{HashBuilder, Nibbles};
 use std::{io::Write, sync::Arc};
 
 impl Store {
-    /// Writes the state after the newest block, with that block and those before it that its children need, as the
-    /// [`state_file`](crate::state_file) says. Published blocks are persisted and flushed first; blocks that come
+    /// Writes the state after the newest block, with that block and those before it that its children need, as
+    /// `src/state_file.rs` specifies. Published blocks are persisted and flushed first; blocks that come
     /// meanwhile are not in it. `out` needs no buffer.
     ///
     /// All roots are computed again from what is written and compared, so that no file is made of a damaged state; after

@@ -74,11 +74,15 @@ pub(crate) fn prepare(directory: &Path) -> Result<File, StoreError> {
     if exists(directory) {
         return Err(StoreError::Exists(directory.to_path_buf()));
     }
-    let new = new_tables(directory);
-    match fs::remove_dir_all(&new) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(file_error(&new, error)),
-        _ => Ok(lock),
+    // What an earlier attempt left.
+    let (new, mark) = (new_tables(directory), import_mark(directory));
+    for (path, removed) in [(&new, fs::remove_dir_all(&new)), (&mark, fs::remove_file(&mark))] {
+        match removed {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(file_error(path, error)),
+            _ => {}
+        }
     }
+    Ok(lock)
 }
 
 /// Makes the new tables the store's.

@@ -55,10 +55,11 @@ impl Expected {
 }
 
 impl Store {
-    /// Makes a store of a state file ([`state_file`](crate::state_file)) in a directory that holds none.
+    /// Makes a store of a state file, as [`export`](Self::export) writes it, in a directory that holds none.
     ///
     /// It begins with the file's block: values and proofs of earlier ones are not there, and of those only as many headers
-    /// and bodies as the rules for later blocks ask for. Nothing in the file is trusted but what that module names.
+    /// and bodies as the rules for later blocks ask for. Nothing in the file is trusted but the hashes of that block and of
+    /// the genesis, which [`Expected`] can name, and total difficulties.
     ///
     /// After an error the directory is as it was, but for its lock file.
     pub fn import(

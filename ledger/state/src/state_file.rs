@@ -29,9 +29,9 @@
 //!
 //! ## Trust
 //! Who reads a file checks it against its own header: state root, transactions, ommers, withdrawals, receipts, code
-//! hashes, and that headers are each other's parents. Senders are not in the file but recovered. So what is left to trust is
-//! the hash of the last block, which is to be compared with a source that one trusts, and total difficulties, which nothing
-//! proves.
+//! hashes, and that headers are each other's parents. Senders are not in the file but recovered. What is left to trust is the
+//! hash of the last block, which is to be compared with a source that one trusts ([`Expected`](crate::Expected)); the genesis
+//! hash, which is compared with the genesis file as soon as the chain is to go on; and total difficulties, which nothing proves.
 
 mod frames;
 mod head;

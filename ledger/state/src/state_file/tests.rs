@@ -200,6 +200,36 @@ fn blocks_come_back_with_their_senders() {
     assert_eq!(export(&new), file);
 }
 
+/// A file that an earlier program wrote is read, and written again to the same bytes. If this fails, the format has changed
+/// and needs another version.
+#[test]
+fn the_format_is_what_it_was() {
+    let folder = scratch();
+    let genesis = crate::test_store::block(None, alloy_trie::EMPTY_ROOT_HASH);
+    let old = Store::create(&folder.path().join("old"), &config(), &genesis, &changes([]), &POOL).unwrap();
+    let list = changes([
+        account(1, 3, &[0x60, 1]),
+        account(2, 0, &[]),
+        account(3, 1, &[0x60, 1]),
+        account(4, 0, &[]),
+    ]);
+    let mut tip = commit(&old, &genesis, &list);
+    for salt in 0..2 {
+        let block = full_block(&tip, tip.header.state_root, salt);
+        old.commit(block.clone(), &changes([]), &POOL).unwrap();
+        tip = block;
+    }
+    for _ in 0..8 {
+        tip = commit(&old, &tip, &changes([]));
+    }
+    let golden = include_bytes!("golden-1.bin");
+    assert!(export(&old) == golden);
+    let new = import(&folder.path().join("new"), golden).unwrap();
+    assert_eq!(new.tip(), old.tip());
+    same(&old.latest(), &new.latest());
+    assert!(export(&new) == golden);
+}
+
 #[test]
 fn other_files_are_named() {
     let file = &*FILE;
@@ -329,6 +359,14 @@ fn an_import_that_was_killed_is_begun_anew() {
     let refused = Store::open(&directory, &config(), &POOL).unwrap_err();
     assert!(matches!(refused, StoreError::Unfinished(_)), "{refused}");
     assert!(refused.to_string().contains("run the same `mundi state import` again"));
+    // A chain can also begin there.
+    let genesis = crate::test_store::block(None, alloy_trie::EMPTY_ROOT_HASH);
+    drop(Store::create(&directory, &config(), &genesis, &changes([]), &POOL).unwrap());
+    assert_eq!(files(&directory), ["LOCK", "VERSION", "tables"]);
+    std::fs::remove_dir_all(&directory).unwrap();
+    std::fs::create_dir_all(directory.join("tables.new")).unwrap();
+    crate::format::begin_import(&directory).unwrap();
+
     let store = import(&directory, &FILE).unwrap();
     assert!(matches!(import(&directory, &FILE), Err(StoreError::Locked)));
     drop(store);
