@@ -116,14 +116,14 @@ impl<'a> Found<'a> {
             let _ = writeln!(text, "slot {slot}\n  = {} ({value})", B256::from(*value));
         }
         if let Some(proof) = &self.proof {
-            let _ = writeln!(text, "proof of the account, {} nodes", proof.account_proof.len());
+            let _ = writeln!(text, "proof of the account, nodes: {}", proof.account_proof.len());
             for node in &proof.account_proof {
                 let _ = writeln!(text, "  {node}");
             }
             for slot in &proof.storage_proof {
                 let _ = writeln!(
                     text,
-                    "proof of slot {}, {} nodes",
+                    "proof of slot {}, nodes: {}",
                     U256::from_be_bytes(slot.key.0),
                     slot.proof.len()
                 );

@@ -44,9 +44,9 @@ fn stats_text(stats: &Stats, folder: &Path) -> String {
     for part in &stats.tables {
         total += part.bytes;
         let keys = format!("{}{}", if part.counted { "" } else { "≤ " }, grouped(part.keys));
-        let each = match part.keys {
-            0 => String::new(),
-            keys => format!("{:.1}", part.bytes as f64 / keys as f64),
+        let each = match (part.bytes, part.keys) {
+            (0, _) | (_, 0) => String::new(),
+            (bytes, keys) => format!("{:.1}", bytes as f64 / keys as f64),
         };
         table.add_row([Cell::new(part.name), right(grouped(part.bytes)), right(keys), right(each)]);
     }
