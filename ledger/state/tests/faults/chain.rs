@@ -9,10 +9,11 @@ use alloy_primitives::{Address, B256, Bytes, Log, Signature, U256};
 use mundi_execution::{Account, AccountChange, MemoryState, StateChanges, StateSnapshot};
 use mundi_state::{BlockRecord, LogFilter, LogLimits, Snapshot, Store, Tip};
 use revm::bytecode::Bytecode;
+use std::sync::Arc;
 
 /// Accounts that are ever touched.
-pub(crate) const ADDRESSES: u8 = 240;
-pub(crate) const SLOTS: u8 = 24;
+pub(crate) const ADDRESSES: u8 = 60;
+pub(crate) const SLOTS: u8 = 12;
 /// The account whose logs every block has, if any.
 pub(crate) const TALKER: Address = Address::repeat_byte(0x77);
 
@@ -25,17 +26,38 @@ pub(crate) enum Size {
     Heavy,
 }
 
-/// A block as it was made, and the state after it.
+/// A block by its number, and the state after it.
 #[derive(Clone)]
 pub(crate) struct Link {
     pub(crate) salt: u64,
-    pub(crate) state: MemoryState,
+    state: Option<Arc<MemoryState>>,
+}
+
+impl Link {
+    /// The block after this one.
+    pub(crate) fn next(&self, salt: u64, size: Size) -> Self {
+        let mut state = self.state().clone();
+        let mut changes = changes_of(&state, salt, size);
+        // Code is known by its hash.
+        changes.code.clear();
+        state.apply(&changes);
+        Self { salt, state: Some(Arc::new(state)) }
+    }
+
+    pub(crate) fn state(&self) -> &MemoryState {
+        self.state.as_ref().expect("a state that is kept")
+    }
+
+    /// Lets the state go.
+    pub(crate) fn forget(&mut self) {
+        self.state = None;
+    }
 }
 
 /// What a block with this salt does to a state.
 pub(crate) fn changes_of(state: &MemoryState, salt: u64, size: Size) -> StateChanges {
     let mut random = Random(salt);
-    let count = if random.one_in(16) { 150 } else { random.below(9) };
+    let count = if random.one_in(16) { 60 } else { random.below(9) };
     let mut touches = Vec::new();
     for _ in 0..count {
         let slots = |random: &mut Random| {
@@ -43,7 +65,7 @@ pub(crate) fn changes_of(state: &MemoryState, salt: u64, size: Size) -> StateCha
             (0..count).map(|_| (random.below(SLOTS.into()) as u8, random.below(3) as u8)).collect()
         };
         // Few accounts are touched often.
-        let bound = if random.one_in(3) { ADDRESSES } else { 40 };
+        let bound = if random.one_in(3) { ADDRESSES } else { 16 };
         let touch = match random.below(11) {
             0..4 => Touch::Pay(random.below(1000)),
             4..8 => Touch::Store(slots(&mut random)),
@@ -55,7 +77,7 @@ pub(crate) fn changes_of(state: &MemoryState, salt: u64, size: Size) -> StateCha
     }
     let mut changes = changes(state, &touches);
     if size == Size::Heavy {
-        for _ in 0..1 + random.below(40) {
+        for _ in 0..1 + random.below(60) {
             let code = Bytecode::new_legacy(random.bytes(20_000).into());
             let account = Account { nonce: 1, code_hash: code.hash_slow(), ..Account::default() };
             let address = Address::from_slice(&random.bytes(20));
@@ -109,7 +131,7 @@ pub(crate) fn genesis() -> (BlockRecord, StateChanges, Link) {
         .collect();
     let alloc = changes(&state, &touches);
     state.apply(&alloc);
-    (block(None, world::root(&state), 0), alloc, Link { salt: 0, state })
+    (block(None, world::root(&state), 0), alloc, Link { salt: 0, state: Some(Arc::new(state)) })
 }
 
 /// Compares a store's newest state and blocks with the chain up to it; `deep` leaves nothing out.
@@ -120,9 +142,9 @@ pub(crate) fn compare(store: &Store, chain: &[Link], deep: bool, random: &mut Ra
     let tip = store.tip();
     assert_eq!(tip.height, chain.len() as u64 - 1, "height");
     let latest = store.latest();
-    let root = world::root(&chain[chain.len() - 1].state);
+    let root = world::root(chain[chain.len() - 1].state());
     assert_eq!(latest.state_root(), root, "state root at {}", tip.height);
-    same_state(&latest, &chain[chain.len() - 1].state, if deep { 1 } else { 8 }, true, random)?;
+    same_state(&latest, chain[chain.len() - 1].state(), if deep { 1 } else { 8 }, true, random)?;
 
     let (values, proofs) = store.oldest();
     let heights: Vec<u64> = match deep {
@@ -131,7 +153,7 @@ pub(crate) fn compare(store: &Store, chain: &[Link], deep: bool, random: &mut Ra
     };
     for height in heights {
         let snapshot = store.snapshot(height).map_err(|error| text(&error))?;
-        let state = &chain[height as usize].state;
+        let state = chain[height as usize].state();
         same_state(&snapshot, state, if deep { 5 } else { 16 }, height >= proofs, random)?;
     }
     let heights: Vec<u64> = match deep {

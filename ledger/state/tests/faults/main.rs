@@ -3,8 +3,10 @@
 //! Everything follows from a seed, which failures print; `FAULTS_SEED` repeats one.
 
 mod chain;
+mod damage;
 mod kill;
 mod random;
+mod refused;
 #[path = "../model/world.rs"]
 mod world;
 

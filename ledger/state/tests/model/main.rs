@@ -1,19 +1,18 @@
 //! Any sequence of commits, reorganisations, flushes, prunes, crashes and reopenings equals a model in memory.
 
-#![expect(missing_docs, reason = "a test")]
 
 mod world;
 
 use alloy_primitives::{B256, U256};
 use mundi_execution::{MemoryState, StateSnapshot};
-use mundi_state::{Config, History, Snapshot, Store, StoreError};
+use mundi_state::{BlockRecord, Config, History, Snapshot, Store, StoreError};
 use proptest::prelude::*;
 use rayon::ThreadPool;
 use std::{
     path::{Path, PathBuf},
     sync::LazyLock,
 };
-use world::{ModelBlock, Touch, address, block, changes, root};
+use world::{Touch, address, block, changes, root};
 
 const ADDRESSES: u8 = 40;
 const SLOTS: u8 = 24;
@@ -49,6 +48,13 @@ fn config() -> Config {
         max_layers: 3,
         ..Config::default()
     }
+}
+
+/// A block of the model, with the state after it.
+#[derive(Clone)]
+struct ModelBlock {
+    record: BlockRecord,
+    state: MemoryState,
 }
 
 struct Pair {

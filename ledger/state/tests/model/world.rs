@@ -10,13 +10,6 @@ use mundi_execution::{Account, AccountChange, MemoryState, StateChanges};
 use mundi_state::BlockRecord;
 use revm::bytecode::Bytecode;
 
-/// A block of the model, with the state after it.
-#[derive(Clone)]
-pub(crate) struct ModelBlock {
-    pub(crate) record: BlockRecord,
-    pub(crate) state: MemoryState,
-}
-
 /// The root of a world, computed from nothing.
 pub(crate) fn root(state: &MemoryState) -> B256 {
     state_root_unhashed(state.accounts().map(|(address, stored)| {
