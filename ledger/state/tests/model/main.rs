@@ -1,6 +1,5 @@
 //! Any sequence of commits, reorganisations, flushes, prunes, crashes and reopenings equals a model in memory.
 
-
 mod world;
 
 use alloy_primitives::{B256, U256};
