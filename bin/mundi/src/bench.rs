@@ -1,10 +1,6 @@
 //! `mundi bench execution`.
 
-use crate::{
-    Verdict,
-    cli::{BenchExecutionArgs, Output},
-    console,
-};
+use crate::{Verdict, cli::BenchExecutionArgs, console};
 use mundi_chain::ChainSpec;
 use mundi_replay::{BlockFile, block_files};
 use mundi_workload::{
@@ -53,14 +49,7 @@ pub(crate) fn run(args: &BenchExecutionArgs) -> eyre::Result<Verdict> {
         }
         Err(error) => return Err(error.into()),
     };
-    match args.output {
-        Output::Json => {
-            let mut json = serde_json::to_vec_pretty(&report)?;
-            json.push(b'\n');
-            console::print(&json)?;
-        }
-        Output::Table => console::print(format!("{report}\n").as_bytes())?,
-    }
+    console::print_as(args.output, &report)?;
     Ok(Verdict::Right)
 }
 

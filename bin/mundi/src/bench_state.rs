@@ -1,10 +1,6 @@
 //! `mundi bench state`.
 
-use crate::{
-    Verdict,
-    cli::{BenchStateArgs, Output},
-    console,
-};
+use crate::{Verdict, cli::BenchStateArgs, console};
 use mundi_state_bench::{BenchError, Plan};
 
 pub(crate) fn run(args: &BenchStateArgs) -> eyre::Result<Verdict> {
@@ -48,13 +44,6 @@ pub(crate) fn run(args: &BenchStateArgs) -> eyre::Result<Verdict> {
         }
         Err(error) => return Err(error.into()),
     };
-    match args.output {
-        Output::Json => {
-            let mut json = serde_json::to_vec_pretty(&report)?;
-            json.push(b'\n');
-            console::print(&json)?;
-        }
-        Output::Table => console::print(format!("{report}\n").as_bytes())?,
-    }
+    console::print_as(args.output, &report)?;
     Ok(Verdict::Right)
 }

@@ -1,5 +1,6 @@
 //! Writing to people and pipes.
 
+use crate::cli::Output;
 use eyre::WrapErr as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
@@ -18,6 +19,18 @@ pub(crate) fn print(bytes: &[u8]) -> eyre::Result<()> {
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.wrap_err("cannot write to standard output"),
+    }
+}
+
+/// Prints figures as a table, or as JSON.
+pub(crate) fn print_as<R: serde::Serialize + std::fmt::Display>(output: Output, report: &R) -> eyre::Result<()> {
+    match output {
+        Output::Json => {
+            let mut json = serde_json::to_vec_pretty(report)?;
+            json.push(b'\n');
+            print(&json)
+        }
+        Output::Table => print(format!("{report}\n").as_bytes()),
     }
 }
 
