@@ -23,7 +23,10 @@ pub(crate) fn print(bytes: &[u8]) -> eyre::Result<()> {
 }
 
 /// Prints figures as a table, or as JSON.
-pub(crate) fn print_as<R: serde::Serialize + std::fmt::Display>(output: Output, report: &R) -> eyre::Result<()> {
+pub(crate) fn print_as<R: serde::Serialize + std::fmt::Display>(
+    output: Output,
+    report: &R,
+) -> eyre::Result<()> {
     match output {
         Output::Json => {
             let mut json = serde_json::to_vec_pretty(report)?;
