@@ -101,3 +101,29 @@ where
     let entries = (bytes / per_entry).max(64) as usize;
     Cache::with(entries, bytes, Bytes, DefaultHashBuilder::default(), DefaultLifecycle::default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trie::{ACCOUNTS, Node};
+    use alloy_trie::Nibbles;
+    use quick_cache::sync::GuardResult;
+    use std::time::Duration;
+
+    /// The rule at the top, where the newer value is the largest there is and the cache the smallest.
+    #[test]
+    fn a_value_read_before_a_commit_is_not_entered_after_it() {
+        let caches = Caches::new(0);
+        let record = [&[0, 0xff, 0xff, 0, 0], [7; 16 * 32].as_slice()].concat();
+        let node = Node::from_record(&record).expect("sixteen children");
+        for path in 0..=255 {
+            let key = NodeKey::new(ACCOUNTS, Nibbles::unpack([path]));
+            let GuardResult::Guard(reader) = caches.nodes.get_value_or_guard(&key, Some(Duration::ZERO))
+            else {
+                panic!("nothing is there");
+            };
+            caches.nodes.insert(key, Entry { since: 2, value: Some(Arc::new(node.clone())) });
+            assert!(reader.insert(Entry { since: 1, value: None }).is_err());
+        }
+    }
+}

@@ -265,16 +265,16 @@ impl Kv {
         })?;
         let view = View { snapshot: database.snapshot(), tables: tables.clone() };
         let mark = view.snapshot.get(&tables[Table::Meta as usize], FOOT);
-        let mark = Mark::read(mark.map_err(|error| kv_error(Table::Meta.name(), error))?.as_deref())?;
-        let found = log.last.map_or(mark.batch, |last| last.mark.batch);
-        if mark.store != newest.store || mark.batch != found || mark.batch < newest.batch {
-            return Err(StoreError::Lost {
-                path: directory.to_path_buf(),
-                problem: "the tables do not hold the last batch",
-                found: Some(mark.height),
-                acknowledged: newest.height,
-            });
-        }
+        let mark = mark.map_err(|error| kv_error(Table::Meta.name(), error))?;
+        let mark = mark.as_deref().and_then(Mark::from_bytes);
+        let found = mark.filter(|mark| mark.store == newest.store && mark.batch >= newest.batch);
+        let found = found.filter(|mark| log.last.is_none_or(|last| last.mark == *mark));
+        let mark = found.ok_or_else(|| StoreError::Lost {
+            path: directory.to_path_buf(),
+            problem: "the last batch is neither in the journals nor in the tables",
+            found: mark.map(|mark| mark.height),
+            acknowledged: newest.height,
+        })?;
         let flushed = log.first.map_or_else(|| mark.after(), |first| first.mark.before);
         let newest_sequence = log.last.map_or(u64::MAX, |last| last.sequence);
         let present = mark.after();

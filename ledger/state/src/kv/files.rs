@@ -15,6 +15,9 @@ use std::{
 };
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
+/// What the engine's own version file holds.
+const VERSION: &[u8] = b"FJL\x03";
+
 /// A file that a manifest names.
 pub(crate) struct TableFile {
     pub(crate) path: PathBuf,
@@ -25,9 +28,11 @@ pub(crate) struct TableFile {
 /// Checks that the folder of each keyspace is there, with the manifest that it names, and all files that this names.
 /// Costs a few small reads for each keyspace. Returns those files.
 pub(crate) fn check(directory: &Path) -> Result<Vec<TableFile>, StoreError> {
-    for name in ["version", "lock"] {
-        is_there(&directory.join(name))?;
+    let version = directory.join("version");
+    if fs::read(&version).map_err(|error| file_error(&version, error))? != VERSION {
+        return Err(damaged(version, "it is not as the engine writes it"));
     }
+    is_there(&directory.join("lock"))?;
     let root = directory.join("keyspaces");
     for entry in fs::read_dir(&root).map_err(|error| file_error(&root, error))? {
         let entry = entry.map_err(|error| file_error(&root, error))?;

@@ -2,11 +2,10 @@
 //!
 //! The engine's log has no numbers that would show a gap, and its sequence numbers are outside of its checksums. So
 //! each batch ends with a mark that numbers it, bounds its sequence number, and says which batch was the last before
-//! it in every table. It is the value of [`FOOT`] in [`Table::Meta`]; in every other table that it touches, a batch
+//! it in every table. It is the value of [`FOOT`] in the table of meta data; in every other table that it touches, a batch
 //! leaves its bound there. What is in a table can thus be compared with what should be.
 
-use super::{TABLES, Table};
-use crate::error::StoreError;
+use super::TABLES;
 
 /// Key of what a batch leaves in each table that it touches; before all others, and not one of them.
 pub(crate) const FOOT: [u8; 1] = [0];
@@ -57,13 +56,5 @@ impl Mark {
         let mut field = || fields.next().expect("as many as bytes");
         let [store, batch, height, from, touched] = std::array::from_fn(|_| field());
         Some(Self { store, batch, height, from, touched, before: std::array::from_fn(|_| field()) })
-    }
-
-    /// The mark in the tables.
-    pub(crate) fn read(bytes: Option<&[u8]>) -> Result<Self, StoreError> {
-        let mark = bytes.and_then(Self::from_bytes);
-        mark.ok_or_else(|| {
-            StoreError::Damaged(format!("the number of the last batch is not in {}", Table::Meta.name()))
-        })
     }
 }

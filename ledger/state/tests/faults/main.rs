@@ -4,9 +4,10 @@
 
 mod chain;
 mod damage;
+mod directory;
+mod disk;
 mod kill;
 mod random;
-mod refused;
 #[path = "../model/world.rs"]
 mod world;
 

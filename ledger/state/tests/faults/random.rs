@@ -21,10 +21,6 @@ impl Random {
     pub(crate) fn one_in(&mut self, count: u64) -> bool {
         self.below(count) == 0
     }
-
-    pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
-        std::iter::repeat_with(|| self.next().to_le_bytes()).flatten().take(len).collect()
-    }
 }
 
 /// The seed of a run: a fixed one, or that in the environment to repeat what failed.
