@@ -72,6 +72,17 @@ fn grown(folder: &Path, young: &Sample, random: &mut Random) -> Sample {
     Sample { directory, chain }
 }
 
+/// The same store as it lies on disk while it is open, as a kill leaves it.
+fn killed(folder: &Path, sample: &Sample, random: &mut Random) -> Sample {
+    let (directory, mut chain) = (folder.join("killed"), sample.chain.clone());
+    let store = Store::open(&sample.directory, &config(), &POOL).expect("opened");
+    for _ in 0..10 {
+        chain::grow(&store, &mut chain, random.next() >> 1, Size::Mixed).expect("committed");
+    }
+    copy(&sample.directory, &directory);
+    Sample { directory, chain }
+}
+
 fn grow(directory: &Path, chain: &mut Vec<Link>, blocks: usize, size: Size, random: &mut Random) {
     let store = Store::open(directory, &config(), &POOL).expect("opened");
     for _ in 0..blocks {
@@ -229,7 +240,10 @@ fn trials(sample: &Sample, trials: usize, seed: u64) {
 fn damage_of_a_store_in_the_log_is_named_or_does_no_harm() {
     let seed = seed(0x4d55_4e44_4930);
     let scratch = scratch();
-    trials(&young(scratch.path(), &mut Random(seed)), 400, seed);
+    let mut random = Random(seed);
+    let young = young(scratch.path(), &mut random);
+    trials(&young, 250, seed);
+    trials(&killed(scratch.path(), &young, &mut random), 250, seed);
 }
 
 #[test]
@@ -238,7 +252,9 @@ fn damage_of_a_store_with_table_files_is_named_or_does_no_harm() {
     let scratch = scratch();
     let mut random = Random(seed);
     let young = young(scratch.path(), &mut random);
-    trials(&grown(scratch.path(), &young, &mut random), 800, seed);
+    let grown = grown(scratch.path(), &young, &mut random);
+    trials(&grown, 500, seed);
+    trials(&killed(scratch.path(), &grown, &mut random), 300, seed);
 }
 
 /// Every file of every table, not only what is read on opening.

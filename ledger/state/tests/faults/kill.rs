@@ -117,13 +117,12 @@ struct End {
 }
 
 impl End {
-    fn random(steps: &[&str], random: &mut Random) -> Self {
-        let longest = [100, 400, 5000][random.below(3) as usize];
-        Self {
-            step: steps[random.below(steps.len() as u64) as usize].to_owned(),
-            passes: random.below(4),
-            moment: Duration::from_micros(random.below(longest)),
-        }
+    fn random(random: &mut Random) -> Self {
+        let step = STEPS[random.below(STEPS.len() as u64) as usize];
+        // Opening and closing are far apart.
+        let passes = random.below(if matches!(step, "open" | "close") { 2 } else { 4 });
+        let longest = [10, 60, 300, 5000][random.below(4) as usize];
+        Self { step: step.to_owned(), passes, moment: Duration::from_micros(random.below(longest)) }
     }
 
     fn begins(&mut self, note: Note) {
@@ -179,7 +178,7 @@ impl Work {
             let height = store.tip().height;
             self.note(Note::Opened(height));
             chain.take(Note::Opened(height));
-            for _ in 0..40 + self.random.below(200) {
+            for _ in 0..20 + self.random.below(60) {
                 self.step(&store, &mut chain);
             }
             self.note(Note::Close);
@@ -362,7 +361,7 @@ fn run(size: Size, stores: u64, seed: u64) -> BTreeMap<String, usize> {
         let mut chain = Chain::new(size);
         for kill in 0..KILLS_PER_STORE {
             let context = format!("FAULTS_SEED={seed}, kill {kill}");
-            let end = End::random(&STEPS, &mut random);
+            let end = End::random(&mut random);
             run_child(folder, size, random.next(), &end, &context);
             chain.read_on(folder);
             *kills.entry(chain.last.name()).or_default() += 1;
@@ -391,15 +390,22 @@ fn run(size: Size, stores: u64, seed: u64) -> BTreeMap<String, usize> {
             chain::compare(&store, &chain.links, deep, &mut random)
                 .unwrap_or_else(|error| panic!("{context}: {error}"));
         }
+        if size == Size::Heavy {
+            // More than the log holds: it was rotated, and values are in tables' files.
+            assert!(
+                !folder.join("store/tables/0.jnl").exists(),
+                "FAULTS_SEED={seed}: the first log is still there"
+            );
+        }
     }
     kills
 }
 
 #[test]
 fn after_a_kill_the_store_opens_at_an_acknowledged_block_or_a_later_one() {
-    let kills = run(Size::Mixed, 10, seed(0x4d55_4e44_4900));
+    let kills = run(Size::Mixed, 14, seed(0x4d55_4e44_4900));
     println!("kills by step: {kills:?}");
-    assert!(kills.values().sum::<usize>() >= 180);
+    assert!(kills.values().sum::<usize>() >= 250);
 }
 
 /// Big blocks make the engine write its tables, merge them and rotate its log meanwhile.
