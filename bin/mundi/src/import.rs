@@ -38,7 +38,8 @@ pub(crate) fn run(args: &ImportArgs) -> eyre::Result<Verdict> {
     let threads = console::threads(args.threads);
     let engine = console::pool(threads.get() - 1)?;
     let background = console::pool(threads.get())?;
-    let config = Config { cache_bytes: args.cache, history: args.history, ..Config::default() };
+    let config =
+        Config { cache_bytes: args.cache, history: args.history, proofs: args.proofs, ..Config::default() };
     let Chain { store, genesis } = datadir.open_or_create(args.genesis.as_deref(), &config, &background)?;
 
     let options = ImportOptions { mode: args.mode, threads, ..ImportOptions::default() };

@@ -58,6 +58,10 @@ pub(crate) struct ImportArgs {
     /// Of how many blocks the state can be asked for: the last N, or `full` for all.
     #[arg(long, value_name = "full|N", default_value = "128", value_parser = history)]
     pub(crate) history: History,
+    /// Of how many blocks the state can be proven, and to which the chain can be taken back; trie nodes take about twenty times
+    /// as much space as values.
+    #[arg(long, value_name = "full|N", default_value = "128", value_parser = history)]
+    pub(crate) proofs: History,
 }
 
 /// The modes that need nothing but the block.
