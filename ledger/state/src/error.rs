@@ -17,7 +17,9 @@ pub enum StoreError {
     #[error("{0} holds a store already")]
     Exists(PathBuf),
     /// The directory was written in a format that this program does not know.
-    #[error("the store has format {found}, this program knows format {known}; use a newer program")]
+    #[error(
+        "the store has format {found} in its file VERSION, this program knows format {known}; use a newer program"
+    )]
     Format {
         /// As written in the store.
         found: u32,

@@ -13,6 +13,7 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, ErrorKind, Read, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// The format that this program writes, and the newest it reads.
@@ -27,6 +28,11 @@ const BLOCKS_FROM: &[u8] = b"blocks-from";
 
 /// Bytes of the version file at most.
 const MAX_VERSION_FILE: u64 = 64;
+
+/// How often, and after how long, a lock is tried again. One that was just given back may be held for a moment by a
+/// child process that was being started, until it has become another program.
+const LOCK_TRIES: u32 = 10;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 fn version_file(directory: &Path) -> PathBuf {
     directory.join("VERSION")
@@ -57,10 +63,15 @@ pub(crate) fn lock(directory: &Path) -> Result<File, StoreError> {
     let path = directory.join("LOCK");
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
     let file = file.map_err(|error| file_error(&path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked),
-        Err(TryLockError::Error(error)) => Err(file_error(&path, error)),
+    let mut tries = LOCK_TRIES;
+    loop {
+        tries -= 1;
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if tries > 0 => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked),
+            Err(TryLockError::Error(error)) => return Err(file_error(&path, error)),
+        }
     }
 }
 
@@ -144,8 +155,8 @@ fn check_version(directory: &Path) -> Result<(), StoreError> {
     let found = text.trim().strip_prefix(NAME).and_then(|number| number.trim().parse().ok());
     match found {
         Some(FORMAT) => Ok(()),
-        Some(found) => Err(StoreError::Format { found, known: FORMAT }),
-        None => {
+        Some(found) if found > FORMAT => Err(StoreError::Format { found, known: FORMAT }),
+        _ => {
             let problem = format!("it reads {:?} instead of `{NAME} {FORMAT}`", text.trim());
             Err(StoreError::DamagedFile { path, problem })
         }

@@ -313,16 +313,15 @@ impl Kv {
     /// Makes a closed database whose log is damaged end before the damage. What is cut off stays beside it in files
     /// that end in `.lost`.
     pub(crate) fn give_up(directory: &Path) -> Result<(), StoreError> {
-        let (mut head, newest) = Head::open(directory)?;
+        let (_, newest) = Head::open(directory)?;
         files::check(directory)?;
-        if let Some(last) = log::give_up(directory, newest)? {
-            // Both slots, the one of the newest batch before the other.
-            let last = acknowledged(&last.mark);
-            head.set(Acknowledged { batch: newest.batch, ..last })?;
-            drop(head);
-            Head::create(directory, last)?;
-        }
-        Ok(())
+        let last = log::give_up(directory, newest)?.ok_or_else(|| StoreError::Lost {
+            path: directory.to_path_buf(),
+            problem: "nothing of the write-ahead log is left to go on from",
+            found: None,
+            acknowledged: newest.height,
+        })?;
+        Head::create(directory, acknowledged(&last.mark)).map(drop)
     }
 
     fn table(&self, table: Table) -> &Keyspace {

@@ -49,7 +49,8 @@ pub struct Tip {
 ///
 /// Shared by reference between threads. Reading never waits. [`stage`](Self::stage) may run beside everything else;
 /// [`publish`](Self::publish), and [`persist`](Self::persist) with [`flush`](Self::flush), are each for one thread at
-/// a time and take turns where they must.
+/// a time and take turns where they must. None of them is for a thread of the pool handed in: it could be given other
+/// work to do while it holds a lock.
 pub struct Store {
     pub(crate) config: Config,
     pub(crate) kv: Kv,

@@ -11,7 +11,7 @@
 
 use crate::error::StoreError;
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
@@ -45,18 +45,19 @@ impl Head {
         directory.join(NAME)
     }
 
-    /// Writes a new file, in place of any that is there.
+    /// Writes a new file, in place of any that is there, which stays whole until then.
     pub(crate) fn create(directory: &Path, first: Acknowledged) -> Result<Self, StoreError> {
         let path = Self::path(directory);
+        let new = path.with_extension("new");
         let mut bytes = [0; 2 * SECTOR];
         for slot in bytes.chunks_exact_mut(SECTOR) {
             slot[..SLOT].copy_from_slice(&encode(first));
         }
         let write = || {
-            let mut file =
-                OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
+            let mut file = File::create(&new)?;
             file.write_all(&bytes)?;
             file.sync_all()?;
+            fs::rename(&new, &path)?;
             File::open(directory)?.sync_all()?;
             Ok(file)
         };

@@ -412,3 +412,24 @@ fn what_follows_damage_of_the_log_can_be_given_up() {
         fs::remove_dir_all(&directory).expect("removed");
     }
 }
+
+#[test]
+fn without_its_log_a_store_is_lost_and_says_so() {
+    let scratch = scratch();
+    let sample = young(scratch.path(), &mut Random(seed(0x4d55_4e44_4936)));
+    fs::remove_file(log_file(&sample.directory)).expect("removed");
+    let refused = [
+        Store::open(&sample.directory, &config(), &POOL).map(drop),
+        Store::give_up(&sample.directory),
+        Store::open(&sample.directory, &config(), &POOL).map(drop),
+    ];
+    for refused in refused {
+        let error = refused.expect_err("nothing is left");
+        let newest = sample.chain.len() as u64 - 1;
+        assert!(
+            matches!(error, StoreError::Lost { acknowledged, found: None, .. } if acknowledged == newest),
+            "{error}"
+        );
+        assert!(error.to_string().contains(&sample.directory.display().to_string()), "{error}");
+    }
+}

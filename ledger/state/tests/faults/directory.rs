@@ -92,10 +92,17 @@ fn a_newer_format_is_refused() {
         assert!(matches!(error, StoreError::Format { found: 2, known: 1 }));
         assert_eq!(
             error.to_string(),
-            "the store has format 2, this program knows format 1; use a newer program"
+            "the store has format 2 in its file VERSION, this program knows format 1; use a newer program"
         );
     }
-    for text in ["", "mundi-state", "mundi-state x", "something else 1", &"mundi-state 1 ".repeat(100)] {
+    for text in [
+        "",
+        "mundi-state 0",
+        "mundi-state",
+        "mundi-state x",
+        "something else 1",
+        &"mundi-state 1 ".repeat(100),
+    ] {
         fs::write(directory.join("VERSION"), text).expect("written");
         let error = refused(open(directory), directory);
         assert!(error.to_string().contains("VERSION"), "{error}");
