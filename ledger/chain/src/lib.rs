@@ -15,7 +15,8 @@
 //! [`ChainSpec`] says which rules hold where, and [`Genesis`] reads it, with the first block and state, from a
 //! `genesis.json`. All of these are pure: no clock, no disk, no threads. Proof-of-work seals are not checked.
 //!
-//! [`Import`] puts them together with the engine and a store: blocks out of a file, checked, executed and kept.
+//! [`Import`] puts them together with the engine and a store: blocks out of a file, checked, executed and kept. A [`Ledger`]
+//! makes blocks: ordered [payloads](Payload) in, sealed blocks out.
 //!
 //! ## Limits and failure
 //! Bytes from outside never panic; each error names the field, what it should be and what it is. A [`Parent`] has to be
@@ -30,9 +31,12 @@ mod forks;
 mod genesis;
 mod header;
 mod import;
+mod ledger;
 mod networks;
 mod ommers;
 mod output;
+mod payload;
+mod seal;
 mod senders;
 
 pub use alloy_hardforks::{EthereumHardfork, ForkCondition};
@@ -47,7 +51,13 @@ pub use header::{
 pub use import::{
     Busy, Import, ImportError, ImportOptions, ImportPools, ImportSummary, InvalidBlock, Progress,
 };
+pub use ledger::{
+    Beneath, CommittedTransaction, Head, Ledger, LedgerConfig, LedgerError, LedgerEvent, LedgerObserver,
+    LedgerPools, LedgerState, Sealed, Timings, draft_header, next_base_fee,
+};
 pub use networks::{UnknownNetwork, network_fork};
 pub use ommers::{Ancestor, MAX_OMMERS, OMMER_ANCESTORS, OmmerError, validate_ommers};
 pub use output::{OutputError, validate_output};
+pub use payload::{Finality, OrderedTransaction, Payload, PayloadSource, ProposalLimits, Sequencer};
+pub use seal::{SealedParts, seal};
 pub use senders::{BlockSenderError, SenderError, recover_sender, recover_senders};

@@ -1,7 +1,7 @@
 //! What a block does to the world.
 
 use crate::state::Account;
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, U256, map::HashMap};
 use revm::bytecode::Bytecode;
 
 /// The net effect of a block on the world state.
@@ -37,6 +37,39 @@ impl StateChanges {
             change.storage.sort_unstable();
         }
         self.code.sort_unstable_by_key(|(hash, _)| *hash);
+    }
+
+    /// Adds what happens afterwards: the two become one step. What the two undo together may stay listed.
+    pub fn then(&mut self, later: Self) {
+        let mut places: HashMap<Address, usize> =
+            self.accounts.iter().enumerate().map(|(place, change)| (change.address, place)).collect();
+        for change in later.accounts {
+            let place = *places.entry(change.address).or_insert(self.accounts.len());
+            let Some(earlier) = self.accounts.get_mut(place) else {
+                self.accounts.push(change);
+                continue;
+            };
+            earlier.account = change.account;
+            if change.storage_wiped || change.account.is_none() {
+                earlier.storage_wiped = true;
+                earlier.storage = change.storage;
+                continue;
+            }
+            let mut slots: HashMap<U256, usize> =
+                earlier.storage.iter().enumerate().map(|(place, (slot, _))| (*slot, place)).collect();
+            for (slot, value) in change.storage {
+                let place = *slots.entry(slot).or_insert(earlier.storage.len());
+                match earlier.storage.get_mut(place) {
+                    Some(entry) => entry.1 = value,
+                    None => earlier.storage.push((slot, value)),
+                }
+            }
+        }
+        for (hash, code) in later.code {
+            if !self.code.iter().any(|(known, _)| *known == hash) {
+                self.code.push((hash, code));
+            }
+        }
     }
 
     /// Number of changed slots.

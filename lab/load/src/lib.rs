@@ -1,0 +1,1 @@
+//! Load on a running node, and what becomes of it.

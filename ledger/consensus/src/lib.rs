@@ -1,0 +1,1 @@
+//! Orders transactions into payloads: the solo sequencer.

@@ -1,0 +1,1 @@
+//! Assembles a running node: configuration, metrics, shutdown.

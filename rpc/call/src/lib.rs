@@ -1,0 +1,1 @@
+//! Ethereum JSON-RPC that executes: calls, estimates, simulations, building.

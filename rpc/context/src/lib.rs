@@ -1,0 +1,1 @@
+//! What every JSON-RPC method is given, and how it is declared.

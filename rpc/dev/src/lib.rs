@@ -1,0 +1,1 @@
+//! Developer JSON-RPC: anvil, evm and hardhat methods.

@@ -1,0 +1,1 @@
+//! Tracing JSON-RPC: debug, trace and Otterscan.
