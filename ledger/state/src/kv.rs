@@ -1,46 +1,22 @@
-//! The embedded key-value engine, and the only module that names it (decision 0002).
+//! Tables of bytes, in a directory or in memory.
 //!
 //! ## What it promises
-//! * A [`Batch`] is applied wholly or not at all, across tables, also after a kill or a torn write.
-//! * A batch whose [`commit`](Batch::commit) returned is there when the database is opened again, or opening fails.
+//! * A [`Batch`] is applied wholly or not at all, across tables.
 //! * A [`View`] is a consistent, immutable view of all tables; making and reading one never waits for a writer.
-//! * Blocks read from disk are checked against their checksum.
 //!
-//! After a failed write the engine accepts no more writes until it is opened again; reads go on.
-//!
-//! ## Damage
-//! The engine finds damage in what it reads of its tables. It does not look for missing batches, missing or exchanged
-//! files and damaged manifests, and repairs some of that by deleting what is left; so [`Kv::open`] looks first.
-//! Before the engine sees a file, the manifests are compared with their checksums ([`files`]), and the log is read
-//! and has to reach up to the newest batch that was acknowledged ([`log`], [`head`]). Afterwards each table has to
-//! hold what the [`mark`]s of the batches say that it does, and nothing of another table: the keys of a table all begin
-//! with its number.
-//!
-//! What this does not find is a table's file that was replaced by an older whole file of the same table;
-//! [`Kv::check_files`] finds that too, and reads everything for it.
+//! [`disk`] keeps them in the embedded key-value engine (decision 0002), which nothing outside this module names, and
+//! promises more: what was committed is there after a kill or a torn write. [`memory`] keeps them as long as the process
+//! runs. Nothing above this module knows which of them it has, except that it need not write what is only read when a
+//! store is opened again ([`Kv::outlives_the_process`]).
 
-mod files;
-mod head;
-mod log;
-mod mark;
+mod disk;
+mod memory;
 
 use crate::error::StoreError;
-use fjall::{
-    AbstractTree, Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable,
-    config::{
-        BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry, PartitioningPolicy,
-        PinningPolicy,
-    },
-};
-use head::{Acknowledged, Head};
-use mark::{FOOT, Mark};
-use std::{
-    hash::{BuildHasher, RandomState},
-    ops::Deref,
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
-    sync::Mutex,
-};
+use disk::{Disk, DiskBatch, DiskView};
+use memory::{Memory, MemoryBatch, MemoryView};
+use rayon::iter::Either;
+use std::{ops::Deref, path::Path};
 
 /// A named, ordered map from bytes to bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,67 +96,9 @@ impl Table {
             Self::Garbage => "garbage",
         }
     }
-
-    /// Whether values are hashes and numbers, which do not compress.
-    const fn is_random(self) -> bool {
-        matches!(
-            self,
-            Self::Accounts | Self::Slots | Self::Nodes | Self::Heights | Self::Transactions | Self::History
-        )
-    }
-
-    /// A key as the engine gets it: after the table's number.
-    fn key(self, key: &[u8]) -> Key {
-        let mut bytes = [0; MAX_KEY];
-        bytes[0] = self as u8 + 1;
-        let len = key.len() + 1;
-        bytes[1..len].copy_from_slice(key);
-        Key { bytes, len }
-    }
-
-    /// As measured for decision 0002.
-    fn options(self) -> KeyspaceCreateOptions {
-        let filter = FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(10.0));
-        let options = KeyspaceCreateOptions::default()
-            .manual_journal_persist(true)
-            .max_memtable_size(MEMTABLE_BYTES)
-            .filter_policy(FilterPolicy::all(filter))
-            .filter_block_pinning_policy(PinningPolicy::all(true))
-            .index_block_pinning_policy(PinningPolicy::all(true))
-            .filter_block_partitioning_policy(PartitioningPolicy::all(false))
-            .index_block_partitioning_policy(PartitioningPolicy::all(false));
-        if self.is_random() {
-            options.data_block_compression_policy(CompressionPolicy::disabled())
-        } else {
-            options
-        }
-    }
 }
 
-/// Bytes of a table in memory before the engine writes them to a file.
-const MEMTABLE_BYTES: u64 = 32 << 20;
-
-/// Bytes of the engine's write-ahead log, about: what opening after a kill has to read.
-const LOG_BYTES: u64 = 128 << 20;
-
-/// Bytes of the longest key as the engine gets it: one of [`Table::History`].
-const MAX_KEY: usize = 64;
-
-/// A key as the engine gets it.
-struct Key {
-    bytes: [u8; MAX_KEY],
-    len: usize,
-}
-
-impl Deref for Key {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
-}
-
-/// Bytes read from a table, shared with the engine's cache.
+/// Bytes read from a table, shared with it or with the engine's cache.
 pub(crate) struct Value {
     bytes: fjall::Slice,
     /// Bytes at the beginning that are not its own.
@@ -192,7 +110,7 @@ impl Value {
         Self { bytes, skip: 0 }
     }
 
-    /// A key, without the table's number.
+    /// A key after the table's number.
     const fn key(bytes: fjall::Slice) -> Self {
         Self { bytes, skip: 1 }
     }
@@ -215,173 +133,125 @@ pub(crate) struct KvOptions {
     pub(crate) threads: usize,
 }
 
-/// An open database.
-pub(crate) struct Kv {
-    database: Database,
-    tables: [Keyspace; TABLES],
-    writer: Mutex<Writer>,
-}
-
-/// Numbers the batches.
-struct Writer {
-    head: Head,
-    /// Of the newest batch.
-    mark: Mark,
+/// Open tables.
+pub(crate) enum Kv {
+    Disk(Box<Disk>),
+    Memory(Memory),
 }
 
 impl Kv {
+    /// New tables that end with the process.
+    pub(crate) fn in_memory() -> Self {
+        Self::Memory(Memory::default())
+    }
+
     /// Makes a new database in a directory, which holds none.
     pub(crate) fn create(directory: &Path, options: KvOptions) -> Result<Self, StoreError> {
-        let (database, tables) = start(directory, options)?;
-        let mark = Mark {
-            store: RandomState::new().hash_one(directory),
-            batch: 0,
-            height: 0,
-            from: 0,
-            touched: 0,
-            before: [0; TABLES],
-        };
-        let head = Head::create(directory, acknowledged(&mark))?;
-        let kv = Self { database, tables, writer: Mutex::new(Writer { head, mark }) };
-        // So that there is a mark in every database.
-        kv.batch().write(&mut kv.writer.lock().expect("no holder panics"))?;
-        Ok(kv)
+        Disk::create(directory, options).map(|disk| Self::Disk(Box::new(disk)))
     }
 
     /// Opens the database in a directory, which [`create`](Self::create) made.
     ///
     /// # Errors
-    /// [`StoreError::Lost`], [`StoreError::DamagedFile`] and others for what the [module](self) names. Nothing has been
-    /// changed then.
+    /// [`StoreError::Lost`], [`StoreError::DamagedFile`] and others for what [`disk`] names. Nothing has been changed then.
     pub(crate) fn open(directory: &Path, options: KvOptions) -> Result<Self, StoreError> {
-        let (mut head, newest) = Head::open(directory)?;
-        let files = files::check(directory)?;
-        let log = log::check(directory, newest)?;
-        let (database, tables) = start(directory, options).map_err(|error| {
-            // The engine does not say which file it was.
-            let mut buffer = vec![0; 1 << 20];
-            let broken = files.iter().find_map(|file| files::check_table(file, &mut buffer).err());
-            broken.filter(|_| !matches!(error, StoreError::Locked)).unwrap_or(error)
-        })?;
-        let view = View { snapshot: database.snapshot(), tables: tables.clone() };
-        let mark = view.snapshot.get(&tables[Table::Meta as usize], FOOT);
-        let mark = mark.map_err(|error| kv_error(Table::Meta.name(), error))?;
-        let mark = mark.as_deref().and_then(Mark::from_bytes);
-        let found = mark.filter(|mark| mark.store == newest.store && mark.batch >= newest.batch);
-        let found = found.filter(|mark| log.last.is_none_or(|last| last.mark == *mark));
-        let mark = found.ok_or_else(|| StoreError::Lost {
-            path: directory.to_path_buf(),
-            problem: "the last batch is neither in the journals nor in the tables",
-            found: mark.map(|mark| mark.height),
-            acknowledged: newest.height,
-        })?;
-        let flushed = log.first.map_or_else(|| mark.after(), |first| first.mark.before);
-        let newest_sequence = log.last.map_or(u64::MAX, |last| last.sequence);
-        let present = mark.after();
-        for table in Table::ALL {
-            view.check(table, present[table as usize])?;
-            let in_files = view.tables[table as usize].tree.get_highest_persisted_seqno().unwrap_or(0);
-            let problem = match in_files {
-                less if less < flushed[table as usize] => "files of this table are missing, or a journal",
-                more if more > newest_sequence => "its files are newer than the journals",
-                _ => continue,
-            };
-            return Err(StoreError::Engine { place: table.name(), message: problem.into() });
-        }
-        head.set(acknowledged(&mark))?;
-        Ok(Self { database, tables, writer: Mutex::new(Writer { head, mark }) })
+        Disk::open(directory, options).map(|disk| Self::Disk(Box::new(disk)))
     }
 
     /// Reads all files of a closed database and compares them with their checksums. `progress` gets the number of
     /// files that are done, and of all.
     pub(crate) fn check_files(
         directory: &Path,
-        mut progress: impl FnMut(usize, usize),
+        progress: impl FnMut(usize, usize),
     ) -> Result<(), StoreError> {
-        let (_, newest) = Head::open(directory)?;
-        let files = files::check(directory)?;
-        log::check(directory, newest)?;
-        let mut buffer = vec![0; 1 << 20];
-        for (done, file) in files.iter().enumerate() {
-            progress(done, files.len());
-            files::check_table(file, &mut buffer)?;
-        }
-        progress(files.len(), files.len());
-        Ok(())
+        Disk::check_files(directory, progress)
     }
 
     /// Makes a closed database whose log is damaged end before the damage. What is cut off stays beside it in files
     /// that end in `.lost`.
     pub(crate) fn give_up(directory: &Path) -> Result<(), StoreError> {
-        let (_, newest) = Head::open(directory)?;
-        files::check(directory)?;
-        let last = log::give_up(directory, newest)?.ok_or_else(|| StoreError::Lost {
-            path: directory.to_path_buf(),
-            problem: "nothing of the write-ahead log is left to go on from",
-            found: None,
-            acknowledged: newest.height,
-        })?;
-        Head::create(directory, acknowledged(&last.mark)).map(drop)
+        Disk::give_up(directory)
     }
 
-    fn table(&self, table: Table) -> &Keyspace {
-        &self.tables[table as usize]
+    /// Whether the tables are opened again. If not, nobody reads what is written for that.
+    pub(crate) const fn outlives_the_process(&self) -> bool {
+        matches!(self, Self::Disk(_))
     }
 
     /// What the tables hold now.
     pub(crate) fn view(&self) -> View {
-        View { snapshot: self.database.snapshot(), tables: self.tables.clone() }
+        match self {
+            Self::Disk(disk) => View::Disk(disk.view()),
+            Self::Memory(memory) => View::Memory(memory.view()),
+        }
     }
 
     /// An empty batch.
     pub(crate) fn batch(&self) -> Batch<'_> {
-        Batch { kv: self, batch: self.database.batch(), touched: 0, height: None }
+        match self {
+            Self::Disk(disk) => Batch::Disk(disk.batch()),
+            Self::Memory(memory) => Batch::Memory(memory.batch()),
+        }
     }
 
     /// Bytes of a table on disk.
     pub(crate) fn disk_bytes(&self, table: Table) -> u64 {
-        self.table(table).disk_space()
+        match self {
+            Self::Disk(disk) => disk.disk_bytes(table),
+            Self::Memory(_) => 0,
+        }
     }
 
-    /// Keys of a table, and versions and deletions of keys that compaction has not taken away yet: at least the number
-    /// of keys.
+    /// Keys of a table; on disk also versions and deletions of keys that compaction has not taken away yet: at least the
+    /// number of keys.
     pub(crate) fn approximate_len(&self, table: Table) -> u64 {
-        self.table(table).approximate_len() as u64
+        match self {
+            Self::Disk(disk) => disk.approximate_len(table),
+            Self::Memory(memory) => memory.len(table),
+        }
     }
 
     /// Writes entries in ascending order of keys, past the write-ahead log: much faster than batches. When this
-    /// returns they are visible and on disk; a kill before leaves nothing.
+    /// returns they are visible, and on disk if there is one; a kill before leaves nothing.
     pub(crate) fn ingest<'e>(
         &self,
         table: Table,
         entries: impl Iterator<Item = (&'e [u8], &'e [u8])>,
     ) -> Result<(), StoreError> {
-        let failed = |error| kv_error(table.name(), error);
-        let mut ingestion = self.table(table).start_ingestion().map_err(failed)?;
-        for (key, value) in entries {
-            ingestion.write(&*table.key(key), value).map_err(failed)?;
+        match self {
+            Self::Disk(disk) => disk.ingest(table, entries),
+            Self::Memory(memory) => {
+                let mut batch = memory.batch();
+                entries.for_each(|(key, value)| batch.put(table, key, value));
+                batch.commit();
+                Ok(())
+            }
         }
-        ingestion.finish().map_err(failed)
     }
 
     /// Bytes of the engine's write-ahead log on disk.
     pub(crate) fn log_bytes(&self) -> Result<u64, StoreError> {
-        self.database.journal_disk_space().map_err(|error| kv_error("write-ahead log", error))
+        match self {
+            Self::Disk(disk) => disk.log_bytes(),
+            Self::Memory(_) => Ok(0),
+        }
     }
 }
 
 /// A consistent view of all tables.
 #[derive(Clone)]
-pub(crate) struct View {
-    snapshot: fjall::Snapshot,
-    tables: [Keyspace; Table::ALL.len()],
+pub(crate) enum View {
+    Disk(DiskView),
+    Memory(MemoryView),
 }
 
 impl View {
     /// The value of a key.
     pub(crate) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Value>, StoreError> {
-        let value = self.snapshot.get(&self.tables[table as usize], &*table.key(key));
-        Ok(value.map_err(|error| kv_error(table.name(), error))?.map(Value::whole))
+        match self {
+            Self::Disk(view) => view.get(table, key),
+            Self::Memory(view) => Ok(view.get(table, key)),
+        }
     }
 
     /// Entries from `start` on, in ascending order of keys, as long as they begin with `prefix`.
@@ -391,146 +261,60 @@ impl View {
         prefix: &[u8],
         start: &[u8],
     ) -> impl Iterator<Item = Result<(Value, Value), StoreError>> + use<> {
-        let prefix = table.key(prefix);
-        let entries = self.snapshot.range::<&[u8], _>(&self.tables[table as usize], &*table.key(start)..);
-        entries.map_while(move |guard| match guard.into_inner() {
-            Ok((key, _)) if !key.starts_with(&prefix) => None,
-            Ok((key, value)) => Some(Ok((Value::key(key), Value::whole(value)))),
-            Err(error) => Some(Err(kv_error(table.name(), error))),
-        })
+        match self {
+            Self::Disk(view) => Either::Left(view.scan(table, prefix, start)),
+            Self::Memory(view) => Either::Right(view.scan(table, prefix, start).map(Ok)),
+        }
     }
 
     /// The last entry of a table whose key begins with `prefix`.
     pub(crate) fn last(&self, table: Table, prefix: &[u8]) -> Result<Option<(Value, Value)>, StoreError> {
-        match self.snapshot.prefix(&self.tables[table as usize], &*table.key(prefix)).next_back() {
-            None => Ok(None),
-            Some(guard) => {
-                let (key, value) = guard.into_inner().map_err(|error| kv_error(table.name(), error))?;
-                Ok(Some((Value::key(key), Value::whole(value))))
-            }
+        match self {
+            Self::Disk(view) => view.last(table, prefix),
+            Self::Memory(view) => Ok(view.last(table, prefix)),
         }
-    }
-
-    /// Whether the last batch that touched a table is the one it should be, and no key is of another table.
-    fn check(&self, table: Table, from: u64) -> Result<(), StoreError> {
-        let keyspace = &self.tables[table as usize];
-        let place = table.name();
-        let error = |error| kv_error(place, error);
-        let damaged = |message: &str| Err(StoreError::Engine { place, message: message.into() });
-        let foot = self.snapshot.get(keyspace, FOOT).map_err(error)?;
-        let foot = foot.map_or(Some(0), |foot| Some(u64::from_be_bytes((*foot).try_into().ok()?)));
-        if table != Table::Meta && foot != Some(from) {
-            return damaged("batches are missing in this table");
-        }
-        let first = self.snapshot.range::<&[u8], _>(keyspace, &[1][..]..).next();
-        let last = self.snapshot.iter(keyspace).next_back();
-        for guard in [first, last].into_iter().flatten() {
-            let key = guard.key().map_err(error)?;
-            if *key != FOOT && key.first() != table.key(&[]).first() {
-                return damaged("a file of this table belongs to another one");
-            }
-        }
-        Ok(())
     }
 }
 
-/// Writes that become visible and durable together.
-pub(crate) struct Batch<'a> {
-    kv: &'a Kv,
-    batch: fjall::OwnedWriteBatch,
-    /// Bit *i*: something is written to table *i*.
-    touched: u64,
-    height: Option<u64>,
+/// Writes that become visible together, and durable where anything does.
+pub(crate) enum Batch<'a> {
+    Disk(DiskBatch<'a>),
+    Memory(MemoryBatch<'a>),
 }
 
 impl Batch<'_> {
     /// Sets a key.
     pub(crate) fn put(&mut self, table: Table, key: &[u8], value: &[u8]) {
-        self.touched |= 1 << table as u64;
-        self.batch.insert(self.kv.table(table), &*table.key(key), value);
+        match self {
+            Self::Disk(batch) => batch.put(table, key, value),
+            Self::Memory(batch) => batch.put(table, key, value),
+        }
     }
 
     /// Removes a key, present or not.
     pub(crate) fn delete(&mut self, table: Table, key: &[u8]) {
-        self.touched |= 1 << table as u64;
-        self.batch.remove(self.kv.table(table), &*table.key(key));
+        match self {
+            Self::Disk(batch) => batch.delete(table, key),
+            Self::Memory(batch) => batch.delete(table, key),
+        }
     }
 
     /// Says which block is the newest on disk when this batch is.
     pub(crate) const fn reaches(&mut self, height: u64) {
-        self.height = Some(height);
-    }
-
-    /// Applies the writes; when this returns they are on disk. Batches of several threads take turns.
-    pub(crate) fn commit(self) -> Result<(), StoreError> {
-        let kv = self.kv;
-        match self.touched {
-            0 => Ok(()),
-            _ => self.write(&mut kv.writer.lock().expect("no holder panics")),
+        match self {
+            Self::Disk(batch) => batch.reaches(height),
+            Self::Memory(_) => {}
         }
     }
 
-    fn write(mut self, writer: &mut Writer) -> Result<(), StoreError> {
-        let last = writer.mark;
-        let mark = Mark {
-            store: last.store,
-            batch: last.batch + 1,
-            height: self.height.unwrap_or(last.height),
-            from: self.kv.database.seqno().max(1),
-            touched: self.touched | 1 << Table::Meta as u64,
-            before: last.after(),
-        };
-        for table in Table::ALL.into_iter().filter(|table| self.touched >> *table as u64 & 1 == 1) {
-            if table != Table::Meta {
-                self.batch.insert(self.kv.table(table), FOOT, mark.from.to_be_bytes());
+    /// Applies the writes; when this returns they are on disk, if there is one. Batches of several threads take turns.
+    pub(crate) fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Disk(batch) => batch.commit(),
+            Self::Memory(batch) => {
+                batch.commit();
+                Ok(())
             }
         }
-        self.batch.insert(self.kv.table(Table::Meta), FOOT, mark.to_bytes());
-        let written = self.batch.durability(Some(PersistMode::SyncData)).commit();
-        written.map_err(|error| kv_error("write", error))?;
-        writer.mark = mark;
-        writer.head.set(acknowledged(&mark))
-    }
-}
-
-const fn acknowledged(mark: &Mark) -> Acknowledged {
-    Acknowledged { store: mark.store, batch: mark.batch, height: mark.height }
-}
-
-/// Starts the engine, which makes what is not there.
-fn start(directory: &Path, options: KvOptions) -> Result<(Database, [Keyspace; TABLES]), StoreError> {
-    let open = || {
-        let database = Database::builder(directory)
-            .cache_size(options.cache_bytes)
-            .worker_threads(options.threads.max(1))
-            .manual_journal_persist(true)
-            .max_journaling_size(LOG_BYTES)
-            .open()
-            .map_err(|error| kv_error("tables", error))?;
-        let mut tables = Vec::with_capacity(TABLES);
-        for table in Table::ALL {
-            let keyspace = database.keyspace(table.name(), || table.options());
-            tables.push(keyspace.map_err(|error| kv_error(table.name(), error))?);
-        }
-        let tables = tables.try_into().unwrap_or_else(|_| unreachable!("one keyspace per table"));
-        Ok((database, tables))
-    };
-    // The engine takes some damage for a mistake in its own code.
-    catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|panic| {
-        let message = panic.downcast_ref::<String>().map(String::as_str);
-        let message = message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-        Err(StoreError::Engine { place: "tables", message: format!("the engine gave up: {message}") })
-    })
-}
-
-fn kv_error(place: &'static str, error: fjall::Error) -> StoreError {
-    match error {
-        fjall::Error::Locked => StoreError::Locked,
-        fjall::Error::Io(error) => StoreError::Io { place, error },
-        fjall::Error::Poisoned => StoreError::Engine {
-            place,
-            message: "an earlier write failed; close the store, see to the disk, and open it again".into(),
-        },
-        error => StoreError::Engine { place, message: error.to_string() },
     }
 }

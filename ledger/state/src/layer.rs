@@ -52,7 +52,7 @@ pub(crate) struct Layer {
     pub(crate) code: Vec<(B256, Bytecode)>,
     /// Storage that accounts gave up.
     pub(crate) retired: Vec<TrieId>,
-    /// What is written of the layer before it is flushed.
+    /// What is written of the layer before it is flushed; empty where it never has to be read again.
     pub(crate) journal: Vec<u8>,
     /// The next free storage id.
     pub(crate) next_storage: TrieId,
@@ -78,13 +78,12 @@ impl Layer {
         self.code.binary_search_by(|(other, _)| other.cmp(hash)).ok().map(|at| &self.code[at].1)
     }
 
-    /// Bytes in memory, about, with nodes of `node_bytes`: what [`bytes`](Self::bytes) is set to.
+    /// Bytes in memory, about, with nodes of `node_bytes`, without code and journal, which come later.
     pub(crate) fn memory(&self, node_bytes: u64) -> u64 {
-        let code: usize = self.code.iter().map(|(_, code)| 64 + code.len()).sum();
         let accounts = self.accounts.len() * size_of::<AccountDelta>();
         let slots = self.slots.len() * size_of::<SlotDelta>();
         let nodes = self.nodes.len() * size_of::<NodeChange>();
-        (accounts + slots + nodes + code + self.journal.len()) as u64 + node_bytes
+        (accounts + slots + nodes) as u64 + node_bytes
     }
 
     /// Enters all keys into a filter.

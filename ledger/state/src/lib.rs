@@ -34,6 +34,10 @@
 //! and snapshots stay readable. What contradicts itself is [`StoreError::Damaged`], never a wrong answer. A directory in
 //! use, of a newer format or of another chain is refused.
 //!
+//! ## In memory
+//! [`Store::in_memory`] makes the same store without a directory, for chains that end with the process: blocks, states,
+//! history and proofs are all there, nothing is written, and *on disk* above means *in the tables*.
+//!
 //! ## Limits
 //! One process per directory, and one line of blocks: a fork is staged, or the newest blocks are
 //! [dropped](Store::rewind). A [`Snapshot`] that is held on to keeps the tables as they were on disk. The engine has

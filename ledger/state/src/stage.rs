@@ -3,7 +3,6 @@
 use crate::{
     account::Record,
     error::StoreError,
-    journal,
     keccak::{keccak256_each, keccak256_many},
     layer::{AccountDelta, Layer, SlotDelta},
     trie::{ACCOUNTS, Hashed, LeafChange, Slot, TrieId, Tries, seal},
@@ -105,8 +104,6 @@ pub(crate) fn layer(
     works: Vec<Work>,
     next_storage: TrieId,
 ) -> Result<(Layer, Hashed), StoreError> {
-    let journal = journal::encode(&works, next_storage);
-
     let tries = Tries::new(parent);
     let tops: Result<Vec<Vec<Slot>>, StoreError> = works
         .par_chunks(CHUNK)
@@ -176,7 +173,7 @@ pub(crate) fn layer(
         nodes,
         code: Vec::new(),
         retired,
-        journal,
+        journal: Vec::new(),
         next_storage,
         bytes: 0,
     };

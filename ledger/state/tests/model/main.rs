@@ -31,21 +31,40 @@ enum Step {
     Commit(Vec<(u8, Touch)>),
     /// Drop the newest blocks.
     Rewind(u64),
-    /// Close and open.
+    /// Close and open, where there is something to open.
     Reopen,
-    /// Lose what is only in memory: open a copy of the directory as it lies on disk.
+    /// Lose what is only in memory: open a copy of the directory as it lies on disk, where there is one.
     Crash,
     /// Compare some kept block wholly.
     Look(u64),
 }
 
-fn config() -> Config {
-    Config {
-        cache_bytes: 200_000,
-        history: History::Last(9),
-        proofs: History::Last(6),
-        max_layers: 3,
-        ..Config::default()
+fn config(history: History, proofs: History) -> Config {
+    Config { cache_bytes: 200_000, history, proofs, max_layers: 3, ..Config::default() }
+}
+
+/// Where a store is.
+struct Directory {
+    path: PathBuf,
+    scratch: tempfile::TempDir,
+    copies: u32,
+}
+
+impl Directory {
+    fn new() -> Self {
+        // In memory where there is such a place: what is tested here is order, not the disk.
+        let memory = Path::new("/dev/shm");
+        let scratch = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        let scratch = scratch.expect("a temporary directory");
+        Self { path: scratch.path().join("0"), scratch, copies: 0 }
+    }
+
+    /// Goes on in a copy.
+    fn copy(&mut self) {
+        self.copies += 1;
+        let copy = self.scratch.path().join(self.copies.to_string());
+        copy_directory(&self.path, &copy);
+        self.path = copy;
     }
 }
 
@@ -59,34 +78,26 @@ struct ModelBlock {
 struct Pair {
     store: Option<Store>,
     blocks: Vec<ModelBlock>,
-    directory: PathBuf,
-    scratch: tempfile::TempDir,
-    copies: u32,
+    config: Config,
+    /// None of a store in memory.
+    directory: Option<Directory>,
     salt: u64,
 }
 
 impl Pair {
-    fn new() -> Self {
-        // In memory where there is such a place: what is tested here is order, not the disk.
-        let memory = Path::new("/dev/shm");
-        let scratch = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-        let scratch = scratch.expect("a temporary directory");
-        let directory = scratch.path().join("0");
+    fn new(config: Config, directory: Option<Directory>) -> Self {
         let mut state = MemoryState::new();
         let first =
             [(1, Touch::Pay(5)), (2, Touch::Store(vec![(1, 1), (2, 2), (3, 3)])), (3, Touch::Code(7))];
         let alloc = changes(&state, &first);
         state.apply(&alloc);
         let record = block(None, root(&state), 0);
-        let store = Store::create(&directory, &config(), &record, &alloc, &POOL).expect("a new store");
-        Self {
-            store: Some(store),
-            blocks: vec![ModelBlock { record, state }],
-            directory,
-            scratch,
-            copies: 0,
-            salt: 0,
-        }
+        let store = match &directory {
+            Some(directory) => Store::create(&directory.path, &config, &record, &alloc, &POOL),
+            None => Store::in_memory(&config, &record, &alloc, &POOL),
+        };
+        let store = Some(store.expect("a new store"));
+        Self { store, blocks: vec![ModelBlock { record, state }], config, directory, salt: 0 }
     }
 
     fn store(&self) -> &Store {
@@ -142,17 +153,14 @@ impl Pair {
                     Err(error) => panic!("{error}"),
                 }
             }
-            Step::Reopen => {
-                self.store = None;
-                self.reopen();
-            }
-            Step::Crash => {
-                self.copies += 1;
-                let copy = self.scratch.path().join(self.copies.to_string());
-                copy_directory(&self.directory, &copy);
-                self.store = None;
-                self.directory = copy;
-                self.reopen();
+            Step::Reopen | Step::Crash => {
+                if let Some(directory) = &mut self.directory {
+                    if matches!(step, Step::Crash) {
+                        directory.copy();
+                    }
+                    self.store = None;
+                    self.reopen();
+                }
             }
             Step::Look(back) => self.look(*back),
         }
@@ -188,7 +196,8 @@ impl Pair {
 
     fn reopen(&mut self) {
         let persisted = self.blocks.len();
-        let store = Store::open(&self.directory, &config(), &POOL).expect("it opens");
+        let directory = &self.directory.as_ref().expect("a store that can be opened").path;
+        let store = Store::open(directory, &self.config, &POOL).expect("it opens");
         let height = store.persisted().height;
         assert!(height < persisted as u64);
         self.blocks.truncate(height as usize + 1);
@@ -288,14 +297,28 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    proptest::collection::vec(step(), 20..60)
+}
+
+fn run(mut pair: Pair, steps: &[Step]) {
+    steps.iter().for_each(|step| pair.take(step));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_store_equals_its_model(steps in proptest::collection::vec(step(), 20..60)) {
-        let mut pair = Pair::new();
-        for step in &steps {
-            pair.take(step);
-        }
+    fn a_store_equals_its_model(steps in steps()) {
+        run(Pair::new(config(History::Last(9), History::Last(6)), Some(Directory::new())), &steps);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_store_in_memory_equals_its_model(steps in steps()) {
+        run(Pair::new(config(History::Last(9), History::Last(6)), None), &steps);
     }
 }

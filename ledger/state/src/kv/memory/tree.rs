@@ -1,0 +1,395 @@
+//! An ordered map whose copies share what they have in common.
+//!
+//! A B+ tree of shared nodes: entries are in the leaves, and a node that somebody else holds too is copied before it is
+//! changed. So a copy of the map costs one reference, and changing an entry of a map that was copied costs at most one new
+//! node per level, once for each node until the next copy.
+//!
+//! ## Invariants
+//! * Entries ascend by key; all leaves are equally deep; no node is empty.
+//! * A node has at most [`MOST`] entries; one that shrinks below [`FEWEST`] is joined with a neighbour where both fit into
+//!   one node. So the memory of a map follows the number of its entries, whatever was removed before.
+//! * The key that an inner node has for a child is not above any key of that child, and above all keys of the child
+//!   before it. That of the first child is never looked at.
+
+use fjall::Slice;
+use std::sync::Arc;
+
+/// Entries of a node, at most.
+const MOST: usize = 32;
+
+/// Entries of a node below which it looks for a neighbour to join.
+const FEWEST: usize = MOST / 4;
+
+/// An ordered map from bytes to bytes, cheap to clone.
+#[derive(Clone, Default)]
+pub(super) struct Tree {
+    root: Option<Arc<Node>>,
+    len: usize,
+}
+
+enum Node {
+    Leaf(Vec<(Slice, Slice)>),
+    Inner(Vec<(Slice, Arc<Node>)>),
+}
+
+/// Made where a shared node is about to change: with room for an entry more.
+impl Clone for Node {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Leaf(entries) => Self::Leaf(copy(entries)),
+            Self::Inner(children) => Self::Inner(copy(children)),
+        }
+    }
+}
+
+fn copy<T: Clone>(entries: &[T]) -> Vec<T> {
+    let mut copy = Vec::with_capacity((entries.len() + 2).min(MOST + 1));
+    copy.extend_from_slice(entries);
+    copy
+}
+
+/// A node split off another one, after its first key.
+type Split = Option<(Slice, Arc<Node>)>;
+
+impl Tree {
+    /// Number of entries.
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The value of a key.
+    pub(super) fn get(&self, key: &[u8]) -> Option<&Slice> {
+        let mut node = self.root.as_deref()?;
+        loop {
+            match node {
+                Node::Inner(children) => node = &children[child_at(children, key)].1,
+                Node::Leaf(entries) => return find(entries, key).ok().map(|at| &entries[at].1),
+            }
+        }
+    }
+
+    /// Sets a key.
+    pub(super) fn insert(&mut self, key: Slice, value: Slice) {
+        let Some(root) = &mut self.root else {
+            (self.root, self.len) = (Some(Arc::new(Node::Leaf(vec![(key, value)]))), 1);
+            return;
+        };
+        let (added, split) = insert(root, key, value);
+        self.len += usize::from(added);
+        if let Some(right) = split {
+            let left = (Slice::default(), Arc::clone(root));
+            *root = Arc::new(Node::Inner(vec![left, right]));
+        }
+    }
+
+    /// Removes a key, present or not.
+    pub(super) fn remove(&mut self, key: &[u8]) {
+        // Nothing is copied for a key that is not there.
+        if self.get(key).is_none() {
+            return;
+        }
+        self.len -= 1;
+        let root = self.root.as_mut().expect("it has an entry");
+        remove(root, key);
+        while let Node::Inner(children) = &**root
+            && let [(_, only)] = &children[..]
+        {
+            *root = Arc::clone(only);
+        }
+        if root.len() == 0 {
+            self.root = None;
+        }
+    }
+
+    /// Entries from a key on, in ascending order of keys. The iterator goes on over the map as it is now.
+    pub(super) fn from(&self, key: &[u8]) -> Entries {
+        let mut path = Vec::new();
+        let mut next = self.root.as_ref();
+        while let Some(node) = next {
+            let (at, below) = match &**node {
+                Node::Inner(children) => {
+                    let at = child_at(children, key);
+                    (at + 1, Some(&children[at].1))
+                }
+                Node::Leaf(entries) => (find(entries, key).unwrap_or_else(|at| at), None),
+            };
+            path.push((Arc::clone(node), at));
+            next = below;
+        }
+        Entries { path }
+    }
+
+    /// The last entry that begins with a prefix.
+    pub(super) fn last(&self, prefix: &[u8]) -> Option<(&Slice, &Slice)> {
+        last(self.root.as_ref()?, prefix).filter(|(key, _)| key.starts_with(prefix))
+    }
+}
+
+/// The child that a key belongs to.
+fn child_at(children: &[(Slice, Arc<Node>)], key: &[u8]) -> usize {
+    children[1..].partition_point(|(first, _)| **first <= *key)
+}
+
+/// Where a key is, or where it would be.
+fn find(entries: &[(Slice, Slice)], key: &[u8]) -> Result<usize, usize> {
+    entries.binary_search_by(|(other, _)| (**other).cmp(key))
+}
+
+/// Whether the key is new, and what was split off.
+fn insert(node: &mut Arc<Node>, key: Slice, value: Slice) -> (bool, Split) {
+    match Arc::make_mut(node) {
+        Node::Leaf(entries) => match find(entries, &key) {
+            Ok(at) => {
+                entries[at].1 = value;
+                (false, None)
+            }
+            Err(at) => {
+                entries.insert(at, (key, value));
+                (true, split(entries, Node::Leaf))
+            }
+        },
+        Node::Inner(children) => {
+            let at = child_at(children, &key);
+            let (added, below) = insert(&mut children[at].1, key, value);
+            if let Some(right) = below {
+                children.insert(at + 1, right);
+            }
+            (added, split(children, Node::Inner))
+        }
+    }
+}
+
+fn split<T>(entries: &mut Vec<(Slice, T)>, node: impl FnOnce(Vec<(Slice, T)>) -> Node) -> Split {
+    (entries.len() > MOST).then(|| {
+        let right = entries.split_off(entries.len() / 2);
+        (right[0].0.clone(), Arc::new(node(right)))
+    })
+}
+
+/// Removes a key that is below `node`, which may be left empty.
+fn remove(node: &mut Arc<Node>, key: &[u8]) {
+    match Arc::make_mut(node) {
+        Node::Leaf(entries) => {
+            let at = find(entries, key).expect("it was found before");
+            entries.remove(at);
+        }
+        Node::Inner(children) => {
+            let at = child_at(children, key);
+            remove(&mut children[at].1, key);
+            let left = at.saturating_sub(1);
+            match children[at].1.len() {
+                0 => drop(children.remove(at)),
+                ..FEWEST
+                    if let Some((_, right)) = children.get(left + 1)
+                        && children[left].1.len() + right.len() <= MOST =>
+                {
+                    let (first, right) = children.remove(left + 1);
+                    Arc::make_mut(&mut children[left].1).append(first, Arc::unwrap_or_clone(right));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Node {
+    const fn len(&self) -> usize {
+        match self {
+            Self::Leaf(entries) => entries.len(),
+            Self::Inner(children) => children.len(),
+        }
+    }
+
+    /// Takes the entries of the node after it, whose parent has the key `first` for it.
+    fn append(&mut self, first: Slice, right: Self) {
+        match (self, right) {
+            (Self::Leaf(entries), Self::Leaf(right)) => entries.extend(right),
+            (Self::Inner(children), Self::Inner(mut right)) => {
+                // From now on it is looked at.
+                right[0].0 = first;
+                children.extend(right);
+            }
+            _ => unreachable!("neighbours are equally deep"),
+        }
+    }
+}
+
+/// The last entry whose key is not above all keys that begin with `prefix`.
+fn last<'a>(node: &'a Node, prefix: &[u8]) -> Option<(&'a Slice, &'a Slice)> {
+    let above = |key: &[u8]| key > prefix && !key.starts_with(prefix);
+    match node {
+        Node::Leaf(entries) => {
+            let end = entries.partition_point(|(key, _)| !above(key));
+            end.checked_sub(1).map(|at| (&entries[at].0, &entries[at].1))
+        }
+        Node::Inner(children) => {
+            let end = 1 + children[1..].partition_point(|(key, _)| !above(key));
+            children[..end].iter().rev().find_map(|(_, child)| last(child, prefix))
+        }
+    }
+}
+
+/// Entries of a map in ascending order of keys.
+pub(super) struct Entries {
+    /// Nodes from the root down to a leaf, and what comes next in each.
+    path: Vec<(Arc<Node>, usize)>,
+}
+
+impl Iterator for Entries {
+    type Item = (Slice, Slice);
+
+    fn next(&mut self) -> Option<(Slice, Slice)> {
+        loop {
+            let (node, at) = self.path.last_mut()?;
+            let below = match &**node {
+                Node::Leaf(entries) => match entries.get(*at) {
+                    Some(entry) => {
+                        *at += 1;
+                        return Some(entry.clone());
+                    }
+                    None => None,
+                },
+                Node::Inner(children) => children.get(*at).map(|(_, child)| Arc::clone(child)),
+            };
+            match below {
+                Some(child) => {
+                    *at += 1;
+                    self.path.push((child, 0));
+                }
+                None => drop(self.path.pop()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    /// All entries, the depth of the leaves, and whether the invariants hold.
+    fn check(node: &Node, lowest: Option<&[u8]>, root: bool) -> (usize, usize) {
+        assert!(node.len() > 0 && node.len() <= MOST);
+        match node {
+            Node::Leaf(entries) => {
+                assert!(entries.is_sorted_by(|a, b| a.0 < b.0));
+                assert!(lowest.is_none_or(|lowest| lowest <= &*entries[0].0));
+                (entries.len(), 1)
+            }
+            Node::Inner(children) => {
+                assert!(!root || children.len() > 1);
+                assert!(children[1..].is_sorted_by(|a, b| a.0 < b.0));
+                let mut total = 0;
+                let mut depths = Vec::new();
+                for (at, (key, child)) in children.iter().enumerate() {
+                    let (entries, depth) = check(child, if at == 0 { lowest } else { Some(key) }, false);
+                    total += entries;
+                    depths.push(depth);
+                }
+                assert!(depths.iter().all(|depth| *depth == depths[0]));
+                (total, 1 + depths[0])
+            }
+        }
+    }
+
+    fn assert_is(tree: &Tree, model: &BTreeMap<Vec<u8>, Vec<u8>>) {
+        let entries: Vec<_> = tree.from(&[]).map(|(key, value)| (key.to_vec(), value.to_vec())).collect();
+        assert!(entries.iter().map(|(key, value)| (key, value)).eq(model));
+        assert_eq!(tree.len(), model.len());
+        if let Some(root) = &tree.root {
+            assert_eq!(check(root, None, true).0, model.len());
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Put(Vec<u8>, u8),
+        Remove(Vec<u8>),
+        /// Removes all keys from one on, so many.
+        Clear(Vec<u8>, usize),
+        Copy,
+        From(Vec<u8>),
+        Last(Vec<u8>),
+    }
+
+    fn key() -> impl Strategy<Value = Vec<u8>> {
+        // Few bytes, so that keys meet, and a tail longer than what is kept in place.
+        (proptest::collection::vec(0u8..6, 0..5), any::<bool>()).prop_map(|(mut key, long)| {
+            if long {
+                key.resize(key.len() + 30, 3);
+            }
+            key
+        })
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            60 => (key(), any::<u8>()).prop_map(|(key, value)| Step::Put(key, value)),
+            20 => key().prop_map(Step::Remove),
+            1 => (key(), 0usize..400).prop_map(|(key, count)| Step::Clear(key, count)),
+            1 => Just(Step::Copy),
+            10 => key().prop_map(Step::From),
+            10 => key().prop_map(Step::Last),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_tree_and_all_its_copies_equal_ordered_maps(steps in proptest::collection::vec(step(), 0..2000)) {
+            let (mut tree, mut model) = (Tree::default(), BTreeMap::new());
+            let mut copies = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Put(key, value) => {
+                        tree.insert(key.as_slice().into(), [value; 40][..].into());
+                        model.insert(key, vec![value; 40]);
+                    }
+                    Step::Remove(key) => {
+                        tree.remove(&key);
+                        model.remove(&key);
+                    }
+                    Step::Clear(key, count) => {
+                        let keys: Vec<_> = model.range(key..).take(count).map(|(key, _)| key.clone()).collect();
+                        for key in keys {
+                            tree.remove(&key);
+                            model.remove(&key);
+                        }
+                    }
+                    Step::Copy => copies.push((tree.clone(), model.clone())),
+                    Step::From(key) => {
+                        let got: Vec<_> = tree.from(&key).take(3).map(|(key, _)| key.to_vec()).collect();
+                        prop_assert!(got.iter().eq(model.range(key.clone()..).take(3).map(|(key, _)| key)));
+                        prop_assert_eq!(tree.get(&key).map(|value| value.to_vec()), model.get(&key).cloned());
+                    }
+                    Step::Last(prefix) => {
+                        let last = model.iter().rfind(|(key, _)| key.starts_with(&prefix));
+                        let got = tree.last(&prefix).map(|(key, value)| (key.to_vec(), value.to_vec()));
+                        prop_assert_eq!(got, last.map(|(key, value)| (key.clone(), value.clone())));
+                    }
+                }
+            }
+            assert_is(&tree, &model);
+            copies.iter().for_each(|(tree, model)| assert_is(tree, model));
+        }
+    }
+
+    #[test]
+    fn what_is_removed_leaves_no_sparse_nodes_behind() {
+        let mut tree = Tree::default();
+        let key = |number: u32| Slice::from(number.to_be_bytes());
+        (0..20_000).for_each(|number| tree.insert(key(number), Slice::default()));
+        (0..20_000).filter(|number| number % 40 != 0).for_each(|number| tree.remove(&key(number)));
+        fn nodes(node: &Node) -> usize {
+            match node {
+                Node::Leaf(_) => 1,
+                Node::Inner(children) => 1 + children.iter().map(|(_, child)| nodes(child)).sum::<usize>(),
+            }
+        }
+        assert_eq!(tree.len(), 500);
+        let nodes = nodes(tree.root.as_deref().unwrap());
+        assert!(nodes < 500 / FEWEST, "{nodes} nodes for 500 entries");
+    }
+}
