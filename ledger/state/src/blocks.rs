@@ -82,7 +82,8 @@ fn has_sidecar(tx: &TxEnvelope) -> bool {
 /// Writes a block, which satisfies [`check_block`], into all tables.
 pub(crate) fn put_block(batch: &mut Batch<'_>, block: &BlockRecord) {
     let key = block.header.number.to_be_bytes();
-    batch.put(Table::Headers, &key, &encode_header(block));
+    let header = encode_header(&block.header, &block.hash, &block.total_difficulty);
+    batch.put(Table::Headers, &key, &header);
     batch.put(Table::Bodies, &key, &encode_body(block));
     batch.put(Table::Receipts, &key, &encode_receipts(&block.receipts));
     batch.put(Table::Heights, block.hash.as_slice(), &key);
@@ -94,6 +95,14 @@ pub(crate) fn put_block(batch: &mut Batch<'_>, block: &BlockRecord) {
     }
     let logs = block.receipts.iter().flat_map(ReceiptEnvelope::logs);
     log_index::put(batch, block.header.number, logs);
+}
+
+/// Writes a header whose block is not here.
+pub(crate) fn put_header(batch: &mut Batch<'_>, header: &StoredHeader) {
+    let key = header.header.number.to_be_bytes();
+    let value = encode_header(&header.header, &header.hash, &header.total_difficulty);
+    batch.put(Table::Headers, &key, &value);
+    batch.put(Table::Heights, header.hash.as_slice(), &key);
 }
 
 /// Removes a block of `view` from all tables.
@@ -201,11 +210,12 @@ fn hash_transactions(mut bytes: &[u8]) -> Result<Vec<B256>, alloy_rlp::Error> {
     Ok(hashes)
 }
 
-fn encode_header(block: &BlockRecord) -> Vec<u8> {
-    let mut value = Vec::with_capacity(64 + block.header.length());
-    value.extend_from_slice(block.hash.as_slice());
-    value.extend_from_slice(&block.total_difficulty.to_be_bytes::<32>());
-    block.header.encode(&mut value);
+/// A value of [`Table::Headers`].
+pub(crate) fn encode_header(header: &Header, hash: &B256, total_difficulty: &U256) -> Vec<u8> {
+    let mut value = Vec::with_capacity(64 + header.length());
+    value.extend_from_slice(hash.as_slice());
+    value.extend_from_slice(&total_difficulty.to_be_bytes::<32>());
+    header.encode(&mut value);
     value
 }
 

@@ -246,10 +246,6 @@ impl Store {
             *position = next;
         }
 
-        let header = |height| {
-            let header = blocks::header(&self.kv.view(), height)?;
-            header.ok_or_else(|| StoreError::Damaged(format!("block {height} has no header")))
-        };
         while unpersisted.back().is_some_and(|block| block.layer.height > height) {
             unpersisted.pop_back();
         }
@@ -258,20 +254,23 @@ impl Store {
             let layers = view.layers[..view.layers.partition_point(|layer| layer.height <= height)].to_vec();
             let (seq, root) = match layers.last() {
                 Some(layer) => (layer.seq, layer.root),
-                None => (view.base.seq, header(height)?.header.state_root),
+                None => (view.base.seq, self.origin.root(&self.kv.view(), height)?),
             };
             View { layers, seq, root, height, caches, ..(*view).clone() }
         } else {
             let seq = self.next_seq();
             let base = Arc::new(Base { kv: self.kv.view(), seq, height });
-            let root = header(height)?.header.state_root;
+            let root = self.origin.root(&base.kv, height)?;
             View { base, layers: Vec::new(), seq, root, height, caches, ..(*view).clone() }
         };
         let line: Line = next.line();
         self.announce(line);
         let mut tip = self.persisted.write().expect("no holder panics");
         if tip.height > persisted {
-            *tip = crate::store::Tip { height: persisted, hash: header(persisted)?.hash };
+            *tip = crate::store::Tip {
+                height: persisted,
+                hash: self.origin.present_header(&self.kv.view(), persisted)?.hash,
+            };
         }
         drop(tip);
         self.show(next);

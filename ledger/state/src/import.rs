@@ -129,14 +129,7 @@ fn fill(
 
 /// Writes what makes the tables a store.
 fn complete(kv: &Kv, head: &Head, next_storage: TrieId) -> Result<(), StoreError> {
-    let height = head.tip().height;
-    let position = Position {
-        persisted: height,
-        flushed: height,
-        values_from: height,
-        proofs_from: height,
-        next_storage,
-    };
+    let position = Position::first(head.tip().height, next_storage);
     let mut batch = kv.batch();
     head.store(&mut batch);
     format::put_genesis(&mut batch, head.genesis);

@@ -24,6 +24,11 @@ pub(crate) struct Position {
 const KEY: &[u8] = b"position";
 
 impl Position {
+    /// Of a store whose first block is at `height`.
+    pub(crate) const fn first(height: u64, next_storage: u64) -> Self {
+        Self { persisted: height, flushed: height, values_from: height, proofs_from: height, next_storage }
+    }
+
     pub(crate) fn write(&self, batch: &mut Batch<'_>) {
         let fields = [self.persisted, self.flushed, self.values_from, self.proofs_from, self.next_storage];
         batch.reaches(self.persisted);

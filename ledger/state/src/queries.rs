@@ -14,7 +14,7 @@ use alloy_primitives::B256;
 impl Store {
     /// The header of a block, with its hash and total difficulty.
     pub fn header(&self, height: u64) -> Result<Option<StoredHeader>, StoreError> {
-        blocks::header(&self.kv.view(), height)
+        self.origin.header(&self.kv.view(), height)
     }
 
     /// The height of the block with this hash.

@@ -1,6 +1,7 @@
 //! The store: blocks and the states after them.
 
 mod open;
+mod origin;
 
 use crate::{
     account::Record,
@@ -20,6 +21,7 @@ use crate::{
 };
 use alloy_primitives::B256;
 use mundi_execution::StateChanges;
+pub(crate) use origin::Origin;
 use rayon::{ThreadPool, prelude::*};
 use std::{
     collections::VecDeque,
@@ -49,6 +51,7 @@ pub struct Store {
     pub(crate) config: Config,
     pub(crate) kv: Kv,
     genesis: B256,
+    pub(crate) origin: Origin,
     seq: AtomicU64,
     next_storage: AtomicU64,
     pub(crate) current: RwLock<Arc<View>>,
@@ -73,7 +76,7 @@ pub(crate) struct Unpersisted {
 }
 
 impl Store {
-    /// Hash of the first block.
+    /// Hash of the first block. That of a store [above](Self::above) a foreign state is the foreign one.
     pub const fn genesis(&self) -> B256 {
         self.genesis
     }
@@ -129,11 +132,7 @@ impl Store {
     }
 
     fn without_layers(&self, view: &View, height: u64, past: bool) -> Result<View, StoreError> {
-        let header = blocks::header(&view.base.kv, height)?;
-        let root = header
-            .ok_or_else(|| StoreError::Damaged(format!("block {height} has no header")))?
-            .header
-            .state_root;
+        let root = self.origin.root(&view.base.kv, height)?;
         Ok(View { layers: Vec::new(), seq: view.base.seq, root, height, past, ..view.clone() })
     }
 

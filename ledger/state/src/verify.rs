@@ -35,7 +35,6 @@ mod tests;
 pub use findings::{Inconsistency, Place};
 
 use crate::{
-    blocks,
     error::StoreError,
     history,
     kv::{self, Table},
@@ -61,7 +60,7 @@ use std::{
 pub struct VerifyReport {
     /// The block whose state was checked.
     pub height: u64,
-    /// The state root in its header.
+    /// The state root that the tables should have: that in its header, if its state began here.
     pub state_root: B256,
     /// Accounts.
     pub accounts: u64,
@@ -92,10 +91,8 @@ impl Store {
         watch: Watch<'_>,
     ) -> Result<VerifyReport, StoreError> {
         let base = Arc::clone(&self.view().base);
-        let header = blocks::header(&base.kv, base.height)?.ok_or_else(|| {
-            StoreError::Damaged(format!("block {} is on record and has no header", base.height))
-        })?;
-        pool.install(|| verify(&base.kv, base.height, header.header.state_root, limit, watch))
+        let root = self.origin.root(&base.kv, base.height)?;
+        pool.install(|| verify(&base.kv, base.height, root, limit, watch))
     }
 }
 

@@ -16,7 +16,7 @@ use alloy_consensus::{
     transaction::SignerRecoverable,
 };
 use alloy_primitives::{Address, B256};
-use alloy_rlp::{Decodable, Encodable};
+use alloy_rlp::Decodable;
 use rayon::prelude::*;
 use std::io::Read;
 
@@ -72,11 +72,7 @@ impl Head {
 
     /// Writes all blocks into the tables.
     pub(crate) fn store(&self, batch: &mut Batch<'_>) {
-        for ancestor in &self.ancestors {
-            let key = ancestor.header.number.to_be_bytes();
-            batch.put(Table::Headers, &key, &header_value(ancestor));
-            batch.put(Table::Heights, ancestor.hash.as_slice(), &key);
-        }
+        self.ancestors.iter().for_each(|ancestor| blocks::put_header(batch, ancestor));
         for block in &self.blocks {
             blocks::put_block(batch, block);
         }
@@ -86,15 +82,16 @@ impl Head {
         let mut out = self.genesis.to_vec();
         put_varint(&mut out, self.ancestors.len() as u64);
         for ancestor in &self.ancestors {
-            put(&mut out, &header_value(ancestor), MAX_HEADER, ancestor.header.number, "header")?;
+            let StoredHeader { header, hash, total_difficulty } = ancestor;
+            let value = blocks::encode_header(header, hash, total_difficulty);
+            put(&mut out, &value, MAX_HEADER, header.number, "header")?;
         }
         put_varint(&mut out, self.blocks.len() as u64);
         for block in &self.blocks {
             let BlockRecord { header, hash, total_difficulty, body, receipts, .. } = block;
             let number = header.number;
-            let header =
-                StoredHeader { header: header.clone(), hash: *hash, total_difficulty: *total_difficulty };
-            put(&mut out, &header_value(&header), MAX_HEADER, number, "header")?;
+            let value = blocks::encode_header(header, hash, total_difficulty);
+            put(&mut out, &value, MAX_HEADER, number, "header")?;
             put(&mut out, &alloy_rlp::encode(body), MAX_BLOCK, number, "body")?;
             put(&mut out, &encode_receipts(receipts), MAX_BLOCK, number, "receipts")?;
         }
@@ -183,15 +180,6 @@ fn block(header: StoredHeader, mut body: &[u8], receipts: &[u8]) -> Result<Block
     let block = BlockRecord { header, hash, total_difficulty, body: decoded, senders, receipts };
     blocks::check_block(&block).map_err(|error| error.to_string())?;
     Ok(block)
-}
-
-/// As the table of headers has it.
-fn header_value(header: &StoredHeader) -> Vec<u8> {
-    let mut value = Vec::with_capacity(64 + header.header.length());
-    value.extend_from_slice(header.hash.as_slice());
-    value.extend_from_slice(&header.total_difficulty.to_be_bytes::<32>());
-    header.header.encode(&mut value);
-    value
 }
 
 fn put(out: &mut Vec<u8>, bytes: &[u8], limit: usize, height: u64, what: &str) -> Result<(), StoreError> {

@@ -1,10 +1,10 @@
 //! Making stores and opening them.
 
-use super::{Store, Tip, new_caches, new_filter, put_code};
+use super::{Origin, Store, Tip, new_caches, new_filter, put_code};
 use crate::{
     account::Record,
     block::BlockRecord,
-    blocks,
+    blocks::{self, StoredHeader},
     config::Config,
     error::StoreError,
     flush::put_values,
@@ -15,7 +15,7 @@ use crate::{
     trie::{ACCOUNTS, NodeKey, Source},
     view::{Announced, Base, Line, View, account_leaf},
 };
-use alloy_consensus::EMPTY_ROOT_HASH;
+use alloy_consensus::{EMPTY_ROOT_HASH, Header};
 use alloy_primitives::{B256, keccak256};
 use alloy_trie::{
     Nibbles,
@@ -69,7 +69,30 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let kv = Kv::in_memory();
         begin(&kv, config, genesis, alloc, pool)?;
-        Self::load(kv, None, config, pool)
+        Self::load(kv, Origin::Whole, None, config, pool)
+    }
+
+    /// A store in memory whose first block is a block of another chain, given by its header and `hash`, and whose state is
+    /// somewhere else: here it is empty. Blocks published here are its children by number and parent hash.
+    ///
+    /// * Snapshots know what blocks of this store have written and nothing else: what is absent may be absent,
+    ///   unchanged or deleted. Which of these it is has to be known by whoever reads the foreign state below it.
+    /// * State roots are those of what is here, not Ethereum's: a child's header has to name the root that
+    ///   [`stage`](Self::stage) computes. So proofs hold against these roots only. The foreign header's root is never
+    ///   compared with anything.
+    /// * [`header`](Self::header) answers the first block as given, with its difficulty as the total one; it has no body and
+    ///   no receipts, and blocks before it have nothing at all. [`oldest_block`](Self::oldest_block) is its child.
+    pub fn above(config: &Config, header: Header, hash: B256, pool: &ThreadPool) -> Result<Self, StoreError> {
+        let kv = Kv::in_memory();
+        let height = header.number;
+        let first = StoredHeader { total_difficulty: header.difficulty, header, hash };
+        let mut batch = kv.batch();
+        blocks::put_header(&mut batch, &first);
+        format::put_genesis(&mut batch, hash);
+        format::put_blocks_from(&mut batch, height.saturating_add(1));
+        Position::first(height, 1).write(&mut batch);
+        batch.commit()?;
+        Self::load(kv, Origin::Foreign(Box::new(first)), None, config, pool)
     }
 
     /// Opens the store in a directory at its newest block, with a root that was checked.
@@ -106,22 +129,23 @@ impl Store {
         pool: &ThreadPool,
     ) -> Result<Self, StoreError> {
         let kv = Kv::open(&format::tables(directory), kv_options(config))?;
-        Self::load(kv, Some(lock), config, pool)
+        Self::load(kv, Origin::Whole, Some(lock), config, pool)
     }
 
-    fn load(kv: Kv, lock: Option<File>, config: &Config, pool: &ThreadPool) -> Result<Self, StoreError> {
+    fn load(
+        kv: Kv,
+        origin: Origin,
+        lock: Option<File>,
+        config: &Config,
+        pool: &ThreadPool,
+    ) -> Result<Self, StoreError> {
         let view = kv.view();
         let position = Position::read(&view)?;
         let position = position.ok_or_else(|| StoreError::Damaged("the store has no position".into()))?;
         let genesis = format::genesis(&view)?;
-        let header = |height| -> Result<_, StoreError> {
-            let header = blocks::header(&view, height)?;
-            header
-                .ok_or_else(|| StoreError::Damaged(format!("block {height} is on record and has no header")))
-        };
-        let flushed = header(position.flushed)?;
+        let flushed = origin.present_header(&view, position.flushed)?;
         let base = Base { kv: kv.view(), seq: 0, height: position.flushed };
-        let mut current = first_view(base, flushed.header.state_root, config);
+        let mut current = first_view(base, origin.root(&view, position.flushed)?, config);
         let root = root_of_tables(&current)?;
         if root != current.root {
             let expected = current.root;
@@ -133,7 +157,7 @@ impl Store {
         let mut tip = Tip { height: position.flushed, hash: flushed.hash };
         let mut seq = 0;
         for height in position.flushed + 1..=position.persisted {
-            let header = header(height)?;
+            let header = origin.present_header(&view, height)?;
             let entry = view.get(Table::Journal, &height.to_be_bytes())?;
             let entry =
                 entry.ok_or_else(|| StoreError::Damaged(format!("the journal lacks block {height}")))?;
@@ -161,6 +185,7 @@ impl Store {
             config: config.clone(),
             kv,
             genesis,
+            origin,
             seq: AtomicU64::new(seq + 1),
             next_storage: AtomicU64::new(position.next_storage),
             announced: Arc::clone(&current.announced),
@@ -202,13 +227,7 @@ fn begin(
             got: layer.root.to_string(),
         });
     }
-    let position = Position {
-        persisted: height,
-        flushed: height,
-        values_from: height,
-        proofs_from: height,
-        next_storage: layer.next_storage,
-    };
+    let position = Position::first(height, layer.next_storage);
     let mut batch = kv.batch();
     put_code(&mut batch, &layer);
     put_values(&mut batch, &[Arc::new(layer)]);

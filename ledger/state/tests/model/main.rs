@@ -16,6 +16,12 @@ use world::{Touch, address, block, changes, root};
 const ADDRESSES: u8 = 40;
 const SLOTS: u8 = 24;
 
+/// Height of the block that a store above a foreign state begins with.
+const FOREIGN: u64 = 20_000_000;
+
+/// Snapshots that are held at a time, at most.
+const HELD: usize = 4;
+
 static POOL: LazyLock<ThreadPool> =
     LazyLock::new(|| rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("threads start"));
 
@@ -37,6 +43,8 @@ enum Step {
     Crash,
     /// Compare some kept block wholly.
     Look(u64),
+    /// The same, and keep its snapshot: it has to stay as it is whatever comes.
+    Hold(u64),
 }
 
 fn config(history: History, proofs: History) -> Config {
@@ -73,6 +81,8 @@ impl Directory {
 struct ModelBlock {
     record: BlockRecord,
     state: MemoryState,
+    /// As the header has it, but for a foreign one.
+    root: B256,
 }
 
 struct Pair {
@@ -81,6 +91,7 @@ struct Pair {
     config: Config,
     /// None of a store in memory.
     directory: Option<Directory>,
+    held: Vec<(Snapshot, ModelBlock, bool)>,
     salt: u64,
 }
 
@@ -97,7 +108,39 @@ impl Pair {
             None => Store::in_memory(&config, &record, &alloc, &POOL),
         };
         let store = Some(store.expect("a new store"));
-        Self { store, blocks: vec![ModelBlock { record, state }], config, directory, salt: 0 }
+        let root = record.header.state_root;
+        Self {
+            store,
+            blocks: vec![ModelBlock { record, state, root }],
+            config,
+            directory,
+            held: Vec::new(),
+            salt: 0,
+        }
+    }
+
+    /// A store above a block that is known by its header alone.
+    fn above(config: Config) -> Self {
+        let state = MemoryState::new();
+        let mut record = block(None, B256::repeat_byte(7), 0);
+        record.header.number = FOREIGN;
+        // A chain may hash its headers in another way.
+        record.hash = B256::repeat_byte(8);
+        let store = Store::above(&config, record.header.clone(), record.hash, &POOL).expect("a new store");
+        let root = root(&state);
+        Self {
+            store: Some(store),
+            blocks: vec![ModelBlock { record, state, root }],
+            config,
+            directory: None,
+            held: Vec::new(),
+            salt: 0,
+        }
+    }
+
+    /// Height of the first block.
+    fn first(&self) -> u64 {
+        self.blocks[0].record.header.number
     }
 
     fn store(&self) -> &Store {
@@ -114,8 +157,9 @@ impl Pair {
         let mut state = tip.state.clone();
         state.apply(&changes);
         self.salt += 1;
-        let record = block(Some(&self.tip().record), root(&state), self.salt);
-        (changes, ModelBlock { record, state })
+        let root = root(&state);
+        let record = block(Some(&self.tip().record), root, self.salt);
+        (changes, ModelBlock { record, state, root })
     }
 
     fn take(&mut self, step: &Step) {
@@ -142,30 +186,44 @@ impl Pair {
                 self.blocks.push(block);
             }
             Step::Rewind(blocks) => {
-                let height = (self.blocks.len() as u64 - 1).saturating_sub(*blocks);
+                let keep = (self.blocks.len() as u64 - 1).saturating_sub(*blocks);
+                let height = self.first() + keep;
                 let old = self.store().latest();
                 match self.store().rewind(height) {
                     Ok(()) => {
                         compare(&old, self.tip(), false);
-                        self.blocks.truncate(height as usize + 1);
+                        self.blocks.truncate(keep as usize + 1);
                     }
-                    Err(StoreError::NotKept { oldest, .. }) => assert!(height < oldest),
+                    Err(StoreError::NotKept { oldest, .. }) => {
+                        let (values, proofs) = self.store().oldest();
+                        assert!(height < oldest && height < values.max(proofs));
+                    }
                     Err(error) => panic!("{error}"),
                 }
+                self.compare_held();
             }
             Step::Reopen | Step::Crash => {
                 if let Some(directory) = &mut self.directory {
                     if matches!(step, Step::Crash) {
                         directory.copy();
                     }
+                    // A snapshot keeps the directory in use.
+                    self.held.clear();
                     self.store = None;
                     self.reopen();
                 }
             }
-            Step::Look(back) => self.look(*back),
+            Step::Look(back) => drop(self.look(*back)),
+            Step::Hold(back) => {
+                self.held.truncate(HELD - 1);
+                if let Some(held) = self.look(*back) {
+                    self.held.insert(0, held);
+                }
+            }
         }
         let tip = self.store().tip();
-        assert_eq!((tip.height, tip.hash), (self.blocks.len() as u64 - 1, self.tip().record.hash));
+        let newest = &self.tip().record;
+        assert_eq!((tip.height, tip.hash), (newest.header.number, newest.hash));
         compare(&self.store().latest(), self.tip(), false);
     }
 
@@ -205,16 +263,25 @@ impl Pair {
         self.store = Some(store);
     }
 
-    fn look(&self, back: u64) {
+    fn compare_held(&self) {
+        self.held.iter().for_each(|(snapshot, block, proofs)| compare(snapshot, block, *proofs));
+    }
+
+    fn look(&self, back: u64) -> Option<(Snapshot, ModelBlock, bool)> {
         let (values, proofs) = self.store().oldest();
-        let newest = self.blocks.len() as u64 - 1;
-        let height = newest.saturating_sub(back);
+        let at = (self.blocks.len() as u64 - 1).saturating_sub(back);
+        let height = self.first() + at;
         match self.store().snapshot(height) {
             Ok(snapshot) => {
                 assert!(height >= values);
-                compare(&snapshot, &self.blocks[height as usize], height >= proofs);
+                let block = self.blocks[at as usize].clone();
+                compare(&snapshot, &block, height >= proofs);
+                Some((snapshot, block, height >= proofs))
             }
-            Err(StoreError::NotKept { .. }) => assert!(height < values),
+            Err(StoreError::NotKept { .. }) => {
+                assert!(height < values);
+                None
+            }
             Err(error) => panic!("{error}"),
         }
     }
@@ -222,7 +289,7 @@ impl Pair {
 
 /// Every value and, if asked for, every proof of a snapshot is the model's.
 fn compare(snapshot: &Snapshot, block: &ModelBlock, proofs: bool) {
-    assert_eq!(snapshot.state_root(), block.record.header.state_root);
+    assert_eq!(snapshot.state_root(), block.root);
     for index in 0..ADDRESSES {
         let address = address(index);
         assert_eq!(snapshot.account(&address).unwrap(), block.state.account(&address).unwrap());
@@ -243,7 +310,7 @@ fn compare(snapshot: &Snapshot, block: &ModelBlock, proofs: bool) {
         if proofs {
             let slots: Vec<B256> = (0..SLOTS).map(|slot| B256::from(U256::from(slot))).collect();
             let proof = snapshot.proof(address, &slots).unwrap();
-            proof.verify(block.record.header.state_root).unwrap();
+            proof.verify(block.root).unwrap();
             assert_eq!(proof.account.is_some(), block.state.account(&address).unwrap().is_some());
             for slot in proof.storage_proof {
                 assert_eq!(slot.value, block.state.storage(&address, &slot.key.into()).unwrap());
@@ -251,8 +318,11 @@ fn compare(snapshot: &Snapshot, block: &ModelBlock, proofs: bool) {
         }
     }
     // A staged block has no hash yet, and up to two are on top of each other here.
-    for height in 0..snapshot.height().saturating_sub(1) {
-        assert!(snapshot.block_hash(height).is_ok());
+    // Of a store above a foreign block those before it are not known.
+    for height in snapshot.height().saturating_sub(60)..snapshot.height().saturating_sub(1) {
+        assert!(
+            snapshot.block_hash(height).is_ok() || height < 20_000_000 && snapshot.height() >= 20_000_000
+        );
     }
 }
 
@@ -291,9 +361,11 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Flush),
         8 => touches().prop_map(Step::Commit),
         2 => (0u64..8).prop_map(Step::Rewind),
+        1 => (0u64..40).prop_map(Step::Rewind),
         1 => Just(Step::Reopen),
         1 => Just(Step::Crash),
         4 => (0u64..12).prop_map(Step::Look),
+        2 => (0u64..30).prop_map(Step::Hold),
     ]
 }
 
@@ -303,6 +375,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 fn run(mut pair: Pair, steps: &[Step]) {
     steps.iter().for_each(|step| pair.take(step));
+    pair.compare_held();
 }
 
 proptest! {
@@ -320,5 +393,21 @@ proptest! {
     #[test]
     fn a_store_in_memory_equals_its_model(steps in steps()) {
         run(Pair::new(config(History::Last(9), History::Last(6)), None), &steps);
+    }
+
+    #[test]
+    fn a_store_that_keeps_everything_equals_its_model_at_every_height(steps in steps()) {
+        let mut pair = Pair::new(config(History::Full, History::Full), None);
+        for step in &steps {
+            pair.take(step);
+            assert_eq!(pair.store().oldest(), (0, 0), "every height can be read, proven and gone back to");
+        }
+        (0..pair.blocks.len()).for_each(|back| drop(pair.look(back as u64)));
+        pair.compare_held();
+    }
+
+    #[test]
+    fn a_store_above_a_foreign_block_equals_its_model(steps in steps()) {
+        run(Pair::above(config(History::Last(9), History::Last(6))), &steps);
     }
 }
