@@ -103,6 +103,9 @@ pub trait Sequencer: Send + Sync {
     /// How much of the chain is final.
     fn finality(&self) -> Finality;
 
+    /// There is something new in the pool.
+    fn wake(&self);
+
     /// Stops ordering. Payloads that were given to the ledger run to their end. Called more than once it does nothing.
     fn stop(&self);
 }
