@@ -28,6 +28,7 @@ impl<'a> Args<'a> {
     }
 
     /// The next parameter, which has to be there.
+    #[expect(clippy::should_implement_trait, reason = "each parameter has a type of its own")]
     pub fn next<T: DeserializeOwned>(&mut self) -> Result<T, RpcError> {
         match self.rest.optional_next::<T>() {
             Ok(Some(value)) => {

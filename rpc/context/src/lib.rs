@@ -16,6 +16,8 @@ mod error;
 mod limits;
 mod methods;
 mod schema;
+#[cfg(feature = "test")]
+pub mod test;
 mod workers;
 
 pub use accounts::Accounts;

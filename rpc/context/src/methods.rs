@@ -43,7 +43,7 @@ pub struct MethodSpec {
 
 /// Methods with their handlers.
 pub struct Methods {
-    module: RpcModule<Ctx>,
+    pub(crate) module: RpcModule<Ctx>,
     specs: Vec<MethodSpec>,
 }
 

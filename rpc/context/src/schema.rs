@@ -80,3 +80,95 @@ impl Schema {
 fn pattern(pattern: &str) -> Value {
     json!({"type": "string", "pattern": pattern})
 }
+
+impl Schema {
+    /// Whether a value has this form; if not, where it has not and why, as in `logs[3].data: …`.
+    pub fn check(&self, value: &Value) -> Result<(), String> {
+        let expected = |form: &str| Err(format!(": expected {form}, got {}", shortened(value)));
+        let text = value.as_str();
+        let hexadecimal =
+            |digits: &dyn Fn(&str) -> bool| text.and_then(|text| text.strip_prefix("0x")).is_some_and(digits);
+        let lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        match self {
+            Self::Any => Ok(()),
+            Self::Null if value.is_null() => Ok(()),
+            Self::Null => expected("null"),
+            Self::Bool if value.is_boolean() => Ok(()),
+            Self::Bool => expected("a boolean"),
+            Self::Number if value.is_number() => Ok(()),
+            Self::Number => expected("a number"),
+            Self::Text if value.is_string() => Ok(()),
+            Self::Text => expected("a string"),
+            Self::Quantity => {
+                let quantity = |digits: &str| {
+                    digits == "0"
+                        || (!digits.is_empty() && !digits.starts_with('0') && digits.bytes().all(lower))
+                };
+                if hexadecimal(&quantity) { Ok(()) } else { expected("a quantity") }
+            }
+            Self::Address => {
+                let address =
+                    |digits: &str| digits.len() == 40 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+                if hexadecimal(&address) { Ok(()) } else { expected("an address") }
+            }
+            Self::Hash => {
+                let hash = |digits: &str| digits.len() == 64 && digits.bytes().all(lower);
+                if hexadecimal(&hash) { Ok(()) } else { expected("a hash") }
+            }
+            Self::Bytes => {
+                let bytes = |digits: &str| digits.len().is_multiple_of(2) && digits.bytes().all(lower);
+                if hexadecimal(&bytes) { Ok(()) } else { expected("bytes") }
+            }
+            Self::BlockTag => match text {
+                Some("latest" | "earliest" | "pending" | "safe" | "finalized") => Ok(()),
+                _ => Self::Quantity.check(value),
+            },
+            Self::BlockId if value.is_object() || Self::Hash.check(value).is_ok() => Ok(()),
+            Self::BlockId => Self::BlockTag.check(value),
+            Self::Enum(values) if text.is_some_and(|text| values.contains(&text)) => Ok(()),
+            Self::Enum(values) => expected(&format!("one of {values:?}")),
+            Self::Nullable(inner) => {
+                if value.is_null() {
+                    Ok(())
+                } else {
+                    inner.check(value)
+                }
+            }
+            Self::OneOf(forms) => {
+                let errors: Vec<_> = forms.iter().filter_map(|form| form.check(value).err()).collect();
+                if errors.len() < forms.len() { Ok(()) } else { Err(errors.join("; or ")) }
+            }
+            Self::Array(items) => match value.as_array() {
+                None => expected("a list"),
+                Some(values) => values.iter().enumerate().try_for_each(|(index, value)| {
+                    items.check(value).map_err(|error| format!("[{index}]{error}"))
+                }),
+            },
+            Self::Object(fields) => match value.as_object() {
+                None => expected("an object"),
+                Some(object) => {
+                    fields.iter().try_for_each(|(name, form, required)| match object.get(*name) {
+                        Some(value) => form.check(value).map_err(|error| format!(".{name}{error}")),
+                        None if *required => Err(format!(".{name}: missing")),
+                        None => Ok(()),
+                    })
+                }
+            },
+            Self::Map(values) => match value.as_object() {
+                None => expected("an object"),
+                Some(object) => object.iter().try_for_each(|(key, value)| {
+                    values.check(value).map_err(|error| format!("[{key:?}]{error}"))
+                }),
+            },
+        }
+    }
+}
+
+fn shortened(value: &Value) -> String {
+    const LONGEST: usize = 100;
+    let text = value.to_string();
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
