@@ -35,7 +35,7 @@ pub use state::LedgerState;
 use crate::{forks::ChainSpec, header::Parent, payload::Payload};
 use alloy_consensus::Header;
 use alloy_primitives::Bytes;
-use mundi_execution::{ExecutionError, Mode, StateChanges};
+use mundi_execution::{ExecutionError, Mode, StateChanges, StateError};
 use mundi_state::{BlockRecord, Store, StoreError};
 use pipeline::Command;
 use std::{
@@ -109,7 +109,10 @@ pub enum LedgerError {
     /// The engine cannot execute the payload.
     #[error("the payload cannot be executed: {0}")]
     Execution(Arc<ExecutionError>),
-    /// The state cannot be read or written.
+    /// The state cannot be read.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The store cannot be read or written.
     #[error(transparent)]
     Store(Arc<StoreError>),
 }

@@ -1,7 +1,7 @@
 //! What a block does outside its transactions: irregular changes and system calls before them; withdrawals,
 //! requests and rewards after them. The same steps serve every mode, over whatever holds the world.
 
-use crate::{block::Block, error::ExecutionError, output::Outcome, vm::system_tx};
+use crate::{block::Block, error::ExecutionError, options::Options, output::Outcome, vm::system_tx};
 use alloy_eips::{
     eip2935::HISTORY_STORAGE_ADDRESS,
     eip4788::BEACON_ROOTS_ADDRESS,
@@ -36,14 +36,14 @@ pub(crate) struct SystemCalls {
 }
 
 impl SystemCalls {
-    pub(crate) fn new(block: &Block) -> Self {
+    pub(crate) fn new(block: &Block, options: &Options) -> Self {
         let spec = block.rules.spec;
         let not_genesis = !block.env.number.is_zero();
         let beacon_root = block
             .parent_beacon_block_root
             .filter(|_| spec.is_enabled_in(SpecId::CANCUN) && not_genesis)
             .map(|root| system_tx(BEACON_ROOTS_ADDRESS, root.into()));
-        let parent_hash = (spec.is_enabled_in(SpecId::PRAGUE) && not_genesis)
+        let parent_hash = (spec.is_enabled_in(SpecId::PRAGUE) && not_genesis && !options.late_parent_hash)
             .then(|| system_tx(HISTORY_STORAGE_ADDRESS, block.parent_hash.into()));
         Self {
             beacon_root,

@@ -144,6 +144,9 @@ pub fn execute(
             block.rules.spec
         )));
     }
+    if options.late_parent_hash && options.collect_access_list {
+        return Err(ExecutionError::Options("an access list needs the hash of the parent".into()));
+    }
     let threads = options.threads.get().min(pool.current_num_threads() + 1);
     let mode = match options.mode {
         Mode::Auto => auto(block, options),

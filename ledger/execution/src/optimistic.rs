@@ -68,7 +68,7 @@ pub(crate) fn execute(
     let helpers = (threads - 1) * CALLS_PER_HELPER;
     let mut arenas: Vec<Bump> = (0..=helpers).map(|_| Bump::new()).collect();
     let events = options.record.then(Mutex::default);
-    let calls = SystemCalls::new(block);
+    let calls = SystemCalls::new(block, options);
     let plain: Box<[bool]> = block.transactions.iter().map(|tx| transfer::is_plain(block, tx)).collect();
     let executed = plain.iter().filter(|plain| !**plain).count();
     let cells = Cells::new(state, count * 2, executed * 4);

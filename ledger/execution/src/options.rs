@@ -19,6 +19,10 @@ pub struct Options {
     pub collect_access_list: bool,
     /// Whether to hand each transaction's own state changes to the sink.
     pub stream_changes: bool,
+    /// Whether the hash of the parent is not known yet, as in a pipeline that computes it meanwhile. The system call that
+    /// stores it (EIP-2935) is then not made; the state has to answer for the slot that it would have written, and the
+    /// caller adds the write to the changes. Not to be had together with [`collect_access_list`](Self::collect_access_list).
+    pub late_parent_hash: bool,
     /// Whether to trace spans and dependencies for [`Report::trace`](crate::Report::trace).
     pub trace: bool,
     /// Whether to record the schedule of the run for [`Report::schedule`](crate::Report::schedule).
@@ -37,6 +41,7 @@ impl Options {
             access_list: None,
             collect_access_list: false,
             stream_changes: false,
+            late_parent_hash: false,
             trace: false,
             record: false,
             schedule: None,

@@ -40,7 +40,7 @@ pub(crate) fn execute(
     sink: &mut dyn CommitSink,
 ) -> Result<BlockOutput, ExecutionError> {
     let started = Instant::now();
-    let calls = SystemCalls::new(block);
+    let calls = SystemCalls::new(block, options);
     let machine = vm::machine(block, calls.idle(), Overlay::new(state));
     let mut run = Sequential {
         block,

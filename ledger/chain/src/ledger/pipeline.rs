@@ -3,6 +3,7 @@
 //! A command runs through all stages in order. Edits and rewinds wait until everything before them is written.
 
 mod execute;
+mod late;
 mod promise;
 mod root;
 mod write;

@@ -2,6 +2,7 @@
 
 use super::{CommittedTransaction, Head, Ledger, LedgerConfig, LedgerEvent, LedgerState, Shared};
 use crate::forks::{ChainSpec, ForkPoint};
+use alloy_consensus::BlockBody;
 use alloy_primitives::B256;
 use mundi_state::{BlockRecord, FoundLog, LogFilter, LogLimits, Store, StoreError};
 use quick_cache::{Weighter, sync::Cache};
@@ -37,20 +38,21 @@ impl BlockCache {
     }
 }
 
-/// All that is kept of a block.
+/// All that is kept of a block. Of a foreign first block that is the header.
 pub(super) fn read_block(store: &Store, height: u64) -> Result<Option<BlockRecord>, StoreError> {
     let Some(header) = store.header(height)? else { return Ok(None) };
-    let (Some(body), Some(receipts)) = (store.body(height)?, store.receipts(height)?) else {
-        return Ok(None);
-    };
-    Ok(Some(BlockRecord {
+    let mut block = BlockRecord {
         header: header.header,
         hash: header.hash,
         total_difficulty: header.total_difficulty,
-        body: body.body,
-        senders: body.senders,
-        receipts,
-    }))
+        body: BlockBody::default(),
+        senders: Vec::new(),
+        receipts: Vec::new(),
+    };
+    if let (Some(body), Some(receipts)) = (store.body(height)?, store.receipts(height)?) {
+        (block.body, block.senders, block.receipts) = (body.body, body.senders, receipts);
+    }
+    Ok(Some(block))
 }
 
 impl Shared {

@@ -2,6 +2,7 @@
 
 use super::{
     Command, Item, Reply,
+    late::Late,
     promise::{Promise, Promiser},
 };
 use crate::{
@@ -20,6 +21,7 @@ use mundi_execution::{
     Block, BlockOutput, CommitSink, Committed, Options, Outcome, Policy, StateChanges, execute,
 };
 use mundi_state::{Pending, PendingBlock};
+use revm::primitives::hardfork::SpecId;
 use std::{
     collections::VecDeque,
     sync::{
@@ -39,6 +41,8 @@ pub(super) struct Executed {
     /// Its changes include edits.
     pub(super) output: BlockOutput,
     pub(super) hash: Promiser,
+    /// Whether the history contract's entry of the parent is still to be written.
+    pub(super) late: bool,
     pub(super) executed: Duration,
     pub(super) submitted: Instant,
     pub(super) reply: Reply<Arc<Sealed>>,
@@ -59,6 +63,8 @@ pub(super) struct Executor {
     parent: Line,
     /// Executed blocks above the newest published one, oldest first.
     pending: VecDeque<(u64, Arc<PendingBlock>)>,
+    /// Hashes of the newest published block and of those above it, oldest first.
+    hashes: VecDeque<(u64, Promise)>,
     /// What the next block begins with.
     edits: Option<Edits>,
 }
@@ -70,7 +76,8 @@ impl Executor {
         output: SyncSender<Item<Executed>>,
     ) -> Self {
         let parent = line(&shared.head());
-        Self { shared, pool, output, parent, pending: VecDeque::new(), edits: None }
+        let hashes = [(parent.header.number, parent.hash.clone())].into();
+        Self { shared, pool, output, parent, pending: VecDeque::new(), hashes, edits: None }
     }
 
     pub(super) fn run(mut self, inbox: &Receiver<Command>) {
@@ -93,13 +100,18 @@ impl Executor {
     fn payload(&mut self, payload: Payload, reply: Reply<Arc<Sealed>>) {
         let submitted = Instant::now();
         match self.execute(&payload) {
-            Ok((header, output, hash)) => {
+            Ok((header, output, late)) => {
+                let (hash, promise) = Promise::new();
+                let total_difficulty = self.parent.total_difficulty.saturating_add(header.difficulty);
+                self.hashes.push_back((header.number, promise.clone()));
+                self.parent = Line { header: header.clone(), hash: promise, total_difficulty };
                 let executed = Executed {
                     header,
-                    total_difficulty: self.parent.total_difficulty,
+                    total_difficulty,
                     payload,
                     output,
                     hash,
+                    late,
                     executed: submitted.elapsed(),
                     submitted,
                     reply,
@@ -113,23 +125,34 @@ impl Executor {
         }
     }
 
-    fn execute(&mut self, payload: &Payload) -> Result<(Header, BlockOutput, Promiser), LedgerError> {
+    fn execute(&mut self, payload: &Payload) -> Result<(Header, BlockOutput, bool), LedgerError> {
         check(&self.parent.header, payload)?;
         let shared = Arc::clone(&self.shared);
         let Shared { spec, config, beneath, .. } = &*shared;
-        let parent_hash = self.parent.hash.wait().ok_or_else(|| shared.halted())?;
+        // The parent's hash is not in the draft, so that the parent's root may still be under way.
         let parent = Parent {
             header: &self.parent.header,
-            hash: parent_hash,
+            hash: B256::ZERO,
             total_difficulty: Some(self.parent.total_difficulty),
         };
         let mut header = draft_header(spec, config, parent, payload);
         let point = parent.point_of_child(&header);
-        let block = executable(&shared, point, &header, payload);
-        let options =
-            Options { policy: Policy::Ledger, ..Options::new(config.threads).with_mode(config.mode) };
-        let mut sink = Stream { shared: &shared, payload, index: 0, logs: 0 };
+        let mut block = executable(&shared, point, &header, payload);
+        if !block.rules.spec.is_enabled_in(SpecId::BYZANTIUM) {
+            let (expected, got) = ("Byzantium or later".into(), spec.fork_at(point).to_string());
+            return Err(LedgerError::Payload { field: "fork", expected, got });
+        }
         let state = Above { state: self.state(), height: header.number, beneath: beneath.clone() };
+        let state = Late::new(state, self.hashes.iter().cloned().collect(), &block)?;
+        if !state.is_late() {
+            block.parent_hash = self.parent.hash.wait().ok_or_else(|| shared.halted())?;
+        }
+        let options = Options {
+            policy: Policy::Ledger,
+            late_parent_hash: state.is_late(),
+            ..Options::new(config.threads).with_mode(config.mode)
+        };
+        let mut sink = Stream { shared: &shared, payload, index: 0, logs: 0 };
         let mut output = execute(&block, &state, &self.pool, &options, &mut sink)
             .map_err(|error| LedgerError::Execution(Arc::new(error)))?;
         if let Some(edits) = self.edits.take() {
@@ -142,14 +165,9 @@ impl Executor {
         }
         header.gas_used = output.gas_used;
         header.blob_gas_used = header.blob_gas_used.map(|_| output.blob_gas_used);
-        self.pending.push_back((
-            header.number,
-            Arc::new(PendingBlock::new(header.number, B256::ZERO, &output.changes)),
-        ));
-        let (promiser, hash) = Promise::new();
-        let total_difficulty = self.parent.total_difficulty.saturating_add(header.difficulty);
-        self.parent = Line { header: header.clone(), hash, total_difficulty };
-        Ok((header, output, promiser))
+        let readable = PendingBlock::new(header.number, B256::ZERO, &output.changes);
+        self.pending.push_back((header.number, Arc::new(readable)));
+        Ok((header, output, state.is_late()))
     }
 
     /// The state that the next block begins with.
@@ -157,6 +175,9 @@ impl Executor {
         let base = self.shared.store.latest();
         while self.pending.front().is_some_and(|(height, _)| *height <= base.height()) {
             self.pending.pop_front();
+        }
+        while self.hashes.front().is_some_and(|(height, _)| *height < base.height()) {
+            self.hashes.pop_front();
         }
         let blocks = self.pending.iter().map(|(_, block)| Arc::clone(block));
         let edits = self.edits.iter().map(|edits| Arc::clone(&edits.readable));
@@ -199,6 +220,7 @@ impl Executor {
         let block = shared.read_stored(height)?;
         self.parent = line(&Head { state: LedgerState::new(shared.store.latest(), None, None), block });
         self.pending.clear();
+        self.hashes = [(self.parent.header.number, self.parent.hash.clone())].into();
         self.set_edits(edits);
         self.show(&removed);
         Ok(())

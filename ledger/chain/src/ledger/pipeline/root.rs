@@ -1,13 +1,17 @@
 //! The second stage: receipts, bloom and state root of executed blocks; seals and publishes them.
 
-use super::{Item, Reply, execute::Executed};
+use super::{Item, Reply, execute::Executed, late::history_slot};
 use crate::{
     ledger::{LedgerError, Sealed, Shared, Timings},
     payload::Payload,
     seal::{SealedParts, seal},
 };
+use alloy_consensus::Header;
+use alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
 use alloy_primitives::B256;
-use mundi_execution::{BlockOutput, Outcome, SkipReason};
+use mundi_execution::{
+    AccountChange, BlockOutput, Outcome, SkipReason, StateChanges, StateError, StateSnapshot as _,
+};
 use mundi_state::{BlockRecord, Snapshot};
 use std::{
     sync::{
@@ -72,9 +76,18 @@ impl Sealer {
         executed: Executed,
     ) -> Result<(Sealed, Snapshot, Reply<Arc<Sealed>>), (LedgerError, Reply<Arc<Sealed>>)> {
         let start = Instant::now();
-        let Executed { header, total_difficulty, payload, mut output, hash, executed, reply, .. } = executed;
+        let Executed {
+            mut header, total_difficulty, payload, mut output, hash, late, executed, reply, ..
+        } = executed;
         let store = &self.shared.store;
         let parent = store.latest();
+        header.parent_hash = store.tip().hash;
+        if late {
+            match history_entry(&parent, &output.changes, &header) {
+                Ok(entry) => output.changes.then(entry),
+                Err(error) => return Err((error.into(), reply)),
+            }
+        }
         // Sealed on the pool while this thread stages the state.
         let mut parts = None;
         let staged = self.pool.in_place_scope(|scope| {
@@ -110,6 +123,26 @@ impl Sealer {
         };
         Ok((sealed, snapshot, reply))
     }
+}
+
+/// What the system call of EIP-2935 writes at the start of a block.
+fn history_entry(
+    parent: &Snapshot,
+    changes: &StateChanges,
+    header: &Header,
+) -> Result<StateChanges, StateError> {
+    let changed = changes.accounts.iter().find(|change| change.address == HISTORY_STORAGE_ADDRESS);
+    let account = match changed {
+        Some(change) => change.account,
+        None => parent.account(&HISTORY_STORAGE_ADDRESS)?,
+    };
+    let entry = AccountChange {
+        address: HISTORY_STORAGE_ADDRESS,
+        account,
+        storage_wiped: false,
+        storage: vec![(history_slot(header.number - 1), header.parent_hash.into())],
+    };
+    Ok(StateChanges { accounts: vec![entry], code: Vec::new() })
 }
 
 /// The transactions that are in the payload and not in the block.
