@@ -201,8 +201,7 @@ impl View {
     }
 
     fn account_in_base(&self, hash: &B256) -> Result<Option<Record>, StoreError> {
-        let record = self.in_base(Table::Accounts, hash.as_slice(), Record::decode)?;
-        Ok(record)
+        self.in_base(Table::Accounts, hash.as_slice(), Record::decode)
     }
 
     fn slot_in_base(&self, trie: TrieId, hash: &B256) -> Result<U256, StoreError> {
@@ -251,26 +250,26 @@ impl View {
             let hash = B256::from_slice(&hash[..32]);
             Ok(Nibbles::unpack_array(&hash.0).starts_with(prefix).then_some(hash))
         };
-        for entry in self.base.kv.scan(table, group, &start) {
-            let (key, _) = entry?;
-            let Some(hash) = below(&key)? else { break };
-            if !skip.contains(&hash)
-                && let Some(value) = self.raw(table, &key)?
-            {
-                return Ok(Some((hash, value)));
-            }
-        }
-        if self.past {
-            // What was deleted since is in the history only.
-            for key in history::changed_below(&self.base.kv, Kind::of(table), group, &start) {
+        let first_of = |keys: &mut dyn Iterator<Item = Result<Vec<u8>, StoreError>>| {
+            for key in keys {
                 let key = key?;
                 let Some(hash) = below(&key)? else { break };
-                if let Some(value) = self.raw(table, &key)? {
+                if !skip.contains(&hash)
+                    && let Some(value) = self.raw(table, &key)?
+                {
                     return Ok(Some((hash, value)));
                 }
             }
+            Ok(None)
+        };
+        let mut in_tables = self.base.kv.scan(table, group, &start).map(|entry| Ok(entry?.0.to_vec()));
+        match first_of(&mut in_tables)? {
+            // What was deleted since is in the history only.
+            None if self.past => {
+                first_of(&mut history::changed_below(&self.base.kv, Kind::of(table), group, &start))
+            }
+            found => Ok(found),
         }
-        Ok(None)
     }
 
     /// The only leaf below a prefix: key and RLP value.

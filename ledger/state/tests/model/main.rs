@@ -378,6 +378,22 @@ fn run(mut pair: Pair, steps: &[Step]) {
     pair.compare_held();
 }
 
+/// The other leaf of a branch is then in the history alone, beside the one that goes.
+#[test]
+fn a_leaf_deleted_on_a_past_state_is_not_found_in_the_history() {
+    let pay = |index| (index, Touch::Pay(1));
+    let mut pair = Pair::new(config(History::Full, History::Full), None);
+    for (left, right) in (10..ADDRESSES).zip(11..) {
+        pair.take(&Step::Commit(vec![pay(left), pay(right)]));
+        pair.take(&Step::Commit(vec![(right, Touch::Destroy)]));
+        pair.take(&Step::Flush);
+        pair.take(&Step::Try(1, vec![(left, Touch::Destroy)], vec![]));
+        pair.take(&Step::Commit(vec![pay(right), (left, Touch::Destroy)]));
+        pair.take(&Step::Flush);
+        pair.take(&Step::Try(1, vec![], vec![(left, Touch::Destroy)]));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
