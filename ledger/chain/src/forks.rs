@@ -58,6 +58,7 @@ pub struct ChainSpec {
     forks: BTreeMap<EthereumHardfork, ForkCondition>,
     blobs: BTreeMap<EthereumHardfork, BlobParams>,
     deposit_contract: Address,
+    equal_timestamps: bool,
 }
 
 impl ChainSpec {
@@ -74,6 +75,7 @@ impl ChainSpec {
                 (EthereumHardfork::Bpo2, BlobParams::bpo2()),
             ]),
             deposit_contract: MAINNET_DEPOSIT_CONTRACT_ADDRESS,
+            equal_timestamps: false,
         }
     }
 
@@ -149,6 +151,18 @@ impl ChainSpec {
     pub fn with_deposit_contract(mut self, address: Address) -> Self {
         self.deposit_contract = address;
         self
+    }
+
+    /// Lets a block have the time of its parent. Ethereum's blocks are at least a second apart; several blocks a second need
+    /// this, or run ahead of the clock.
+    pub fn with_equal_timestamps(mut self, allowed: bool) -> Self {
+        self.equal_timestamps = allowed;
+        self
+    }
+
+    /// Least number of seconds between a block and its parent: 1, as in Ethereum, or 0.
+    pub fn least_interval(&self) -> u64 {
+        u64::from(!self.equal_timestamps)
     }
 
     /// EIP-155 chain id.

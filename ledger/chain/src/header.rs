@@ -73,11 +73,11 @@ pub enum HeaderError {
         /// The fork in force.
         fork: EthereumHardfork,
     },
-    /// The block is not later than its parent.
-    #[error("timestamp: expected more than the parent's {parent}, got {got}")]
+    /// The block is too near to its parent.
+    #[error("timestamp: expected at least {least}, got {got}")]
     Timestamp {
-        /// Time of the parent.
-        parent: u64,
+        /// The earliest time that the parent leaves.
+        least: u64,
         /// Time of the block.
         got: u64,
     },
@@ -134,8 +134,9 @@ pub fn validate_header(spec: &ChainSpec, header: &Header, parent: Parent<'_>) ->
     expect("parentHash", parent.hash, header.parent_hash)?;
     let number = parent.header.number.checked_add(1).ok_or(barren(parent, "its number is the greatest"))?;
     expect("number", number, header.number)?;
-    if header.timestamp <= parent.header.timestamp {
-        return Err(HeaderError::Timestamp { parent: parent.header.timestamp, got: header.timestamp });
+    let least = parent.header.timestamp.saturating_add(spec.least_interval());
+    if header.timestamp < least {
+        return Err(HeaderError::Timestamp { least, got: header.timestamp });
     }
     validate_gas(fork, header, parent)?;
     validate_extra_data(spec, header)?;

@@ -50,10 +50,7 @@ fn error(network: &str, change: impl FnOnce(&mut Header, &mut Header)) -> String
 #[test]
 fn each_broken_rule_is_named_with_both_values() {
     assert_eq!(error("Berlin", |_, c| c.number = 11), "number: expected 10, got 11");
-    assert_eq!(
-        error("Berlin", |_, c| c.timestamp = 1_000),
-        "timestamp: expected more than the parent's 1000, got 1000"
-    );
+    assert_eq!(error("Berlin", |_, c| c.timestamp = 1_000), "timestamp: expected at least 1001, got 1000");
     assert_eq!(
         error("Berlin", |_, c| c.gas_used = 30_000_001),
         "gasUsed: expected at most the gasLimit of 30000000, got 30000001"

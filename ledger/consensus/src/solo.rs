@@ -1,8 +1,8 @@
 //! The solo sequencer: takes what waits in the pool, and makes it the next payload.
 //!
 //! ## What it promises
-//! * Payloads follow each other in height and time; a payload's time is that of the clock, or one second after the one before if
-//!   the clock is behind.
+//! * Payloads follow each other in height and time; a payload's time is that of the clock, or, if the clock is behind,
+//!   the earliest that the chain allows.
 //! * At most [`SoloConfig::in_flight`] payloads are under way. While they are, transactions gather in the pool: the more there is
 //!   to do, the larger the payloads.
 //! * Transactions of a payload that failed go back to the pool.
@@ -288,7 +288,7 @@ impl Shared {
             (None, Some(interval)) => last.saturating_add(interval),
             (None, None) => self.clock.now().saturating_add_signed(next.offset),
         };
-        wanted.max(last.saturating_add(1))
+        wanted.max(last.saturating_add(self.ledger.spec().least_interval()))
     }
 
     fn next_attributes(&self, next: &NextBlock, height: u64, time: u64) -> Payload {

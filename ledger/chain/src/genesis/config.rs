@@ -79,6 +79,8 @@ pub(super) struct Config {
     pub(super) dao_fork_support: bool,
     pub(super) terminal_total_difficulty: Option<Quantity>,
     pub(super) deposit_contract: Option<Address>,
+    /// Whether a block may have the time of its parent.
+    pub(super) equal_timestamps: bool,
     pub(super) blob_schedule: Vec<(String, BlobEntry)>,
     /// Whether blocks are sealed by authorities before the Merge.
     pub(super) clique: bool,
@@ -117,6 +119,7 @@ impl<'de> de::Visitor<'de> for Visitor {
             dao_fork_support: false,
             terminal_total_difficulty: None,
             deposit_contract: None,
+            equal_timestamps: false,
             blob_schedule: Vec::new(),
             clique: false,
             unknown: Vec::new(),
@@ -132,6 +135,9 @@ impl<'de> de::Visitor<'de> for Visitor {
                 }
                 "terminalTotalDifficulty" => config.terminal_total_difficulty = map.next_value()?,
                 "depositContractAddress" => config.deposit_contract = map.next_value()?,
+                "equalTimestamps" => {
+                    config.equal_timestamps = map.next_value::<Option<bool>>()?.unwrap_or_default();
+                }
                 "blobSchedule" => {
                     let schedule: Option<UniqueMap<String, BlobEntry>> = map.next_value()?;
                     config.blob_schedule = schedule.into_iter().flat_map(|schedule| schedule.0).collect();

@@ -14,7 +14,7 @@ const MAX_BLOBS: u64 = 1 << 20;
 pub(super) fn chain_spec(config: &Config) -> Result<ChainSpec, GenesisError> {
     refuse_foreign(config)?;
     check_order(config)?;
-    let mut spec = ChainSpec::frontier(config.chain_id.0);
+    let mut spec = ChainSpec::frontier(config.chain_id.0).with_equal_timestamps(config.equal_timestamps);
     for (key, place) in FORK_KEYS.iter().zip(config.forks) {
         let (Some(fork), Some(place)) = (key.fork, place) else { continue };
         let condition = match key.by_time {

@@ -75,7 +75,7 @@ fn what_is_invalid_where_it_stands_is_left_out() {
     let again = transaction(7, 0, 0, to, 6);
     let poor = transaction(7, 1, 0, to, 5000 * ETHER);
     let sealed = produce(&ledger, payload(1, vec![right.clone(), again.clone(), poor.clone()]));
-    assert_eq!(sealed.block.body.transactions, [right.envelope.clone()]);
+    assert_eq!(sealed.block.body.transactions, vec![right.envelope.clone()]);
     let skipped: Vec<_> = sealed.skipped.iter().map(|(hash, _)| *hash).collect();
     assert_eq!(skipped, [again.hash(), poor.hash()]);
     let (block, index) = ledger.transaction(&right.hash()).unwrap().unwrap();
@@ -126,4 +126,15 @@ fn two_ledgers_run_side_by_side() {
         assert_eq!(head.state.account(&to).unwrap().unwrap().balance, U256::from(10 * chain));
     }
     assert_ne!(ledgers[0].1.head().block.hash, ledgers[1].1.head().block.hash);
+}
+
+#[test]
+fn blocks_of_one_second_follow_each_other_where_the_chain_allows_it() {
+    let mut genesis = genesis(7);
+    genesis.spec = genesis.spec.with_equal_timestamps(true);
+    let ledger = in_memory(&genesis);
+    for height in 1..=3 {
+        let sealed = produce(&ledger, Payload { timestamp: 1, ..payload(height, vec![]) });
+        assert_eq!(sealed.block.header.timestamp, 1);
+    }
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     block_env,
-    forks::ForkPoint,
+    forks::{ChainSpec, ForkPoint},
     header::Parent,
     ledger::{
         CommittedTransaction, Head, LedgerError, LedgerEvent, LedgerState, Sealed, Shared, beneath::Above,
@@ -126,7 +126,7 @@ impl Executor {
     }
 
     fn execute(&mut self, payload: &Payload) -> Result<(Header, BlockOutput, bool), LedgerError> {
-        check(&self.parent.header, payload)?;
+        check(&self.shared.spec, &self.parent.header, payload)?;
         let shared = Arc::clone(&self.shared);
         let Shared { spec, config, beneath, .. } = &*shared;
         // The parent's hash is not in the draft, so that the parent's root may still be under way.
@@ -260,15 +260,16 @@ fn line(head: &Head) -> Line {
 }
 
 /// Whether a payload follows a block.
-fn check(parent: &Header, payload: &Payload) -> Result<(), LedgerError> {
+fn check(spec: &ChainSpec, parent: &Header, payload: &Payload) -> Result<(), LedgerError> {
     let wrong = |field, expected: String, got: u64| {
         Err(LedgerError::Payload { field, expected, got: got.to_string() })
     };
     if payload.height != parent.number + 1 {
         return wrong("height", (parent.number + 1).to_string(), payload.height);
     }
-    if payload.timestamp <= parent.timestamp {
-        return wrong("timestamp", format!("more than {}", parent.timestamp), payload.timestamp);
+    let least = parent.timestamp.saturating_add(spec.least_interval());
+    if payload.timestamp < least {
+        return wrong("timestamp", format!("at least {least}"), payload.timestamp);
     }
     Ok(())
 }
