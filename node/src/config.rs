@@ -1,0 +1,141 @@
+//! What a node is told.
+
+use crate::{datadir::DataDir, error::NodeError};
+use alloy_signer_local::PrivateKeySigner;
+use mundi_chain::{Beneath, Genesis, LedgerConfig};
+use mundi_consensus::{NextBlock, SoloConfig};
+use mundi_rpc_context::Limits;
+use mundi_state::Store;
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+};
+
+/// Where the chain is.
+#[derive(Debug)]
+pub enum ChainSource {
+    /// In memory: it ends with the node.
+    Memory(Box<Genesis>),
+    /// In a folder. Without a genesis there has to be a chain already.
+    Folder(DataDir, Option<Box<Genesis>>),
+    /// In a folder, with a genesis file: it is kept in the folder as it is.
+    File(DataDir, Option<PathBuf>),
+    /// A store that is open, and the genesis whose fork schedule holds. If the chain continues a foreign one, with the state
+    /// beneath it.
+    Open {
+        /// Blocks and states.
+        store: Box<Store>,
+        /// The fork schedule.
+        genesis: Box<Genesis>,
+        /// The state under the first block.
+        beneath: Option<Arc<Beneath>>,
+    },
+}
+
+/// What developers' chains have and others do not.
+#[derive(Clone, Debug, Default)]
+pub struct Developer {
+    /// Keys that the node signs with.
+    pub signers: Vec<PrivateKeySigner>,
+    /// What is decided of the blocks to come.
+    pub next: NextBlock,
+    /// Whether developers' methods may be reached from other machines.
+    pub allow_public: bool,
+}
+
+/// Where a node listens. `None` does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// JSON-RPC over HTTP, and over WebSocket on the same port. Default: 127.0.0.1:8545.
+    pub http: Option<SocketAddr>,
+    /// JSON-RPC over WebSocket on a port of its own. Default: not.
+    pub ws: Option<SocketAddr>,
+    /// JSON-RPC over a Unix socket. Default: not.
+    pub ipc: Option<PathBuf>,
+    /// Web pages that may use the node, by origin; `*` allows all. Default: none.
+    pub origins: Vec<String>,
+    /// Names, beside loopback ones, under which clients may address the node; `*` allows all. Default: none.
+    pub hosts: Vec<String>,
+    /// Figures and health over HTTP. Default: not.
+    pub metrics: Option<SocketAddr>,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            http: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8545)),
+            ws: None,
+            ipc: None,
+            origins: Vec::new(),
+            hosts: Vec::new(),
+            metrics: None,
+        }
+    }
+}
+
+/// What a node is told.
+pub struct NodeConfig {
+    /// Where the chain is.
+    pub chain: ChainSource,
+    /// How the store is opened.
+    pub state: mundi_state::Config,
+    /// How blocks are executed. Its number of threads is that of [`Threads`](crate::Threads).
+    pub ledger: LedgerConfig,
+    /// What the pool takes.
+    pub pool: mundi_mempool::Config,
+    /// How blocks are ordered.
+    pub sequencer: SoloConfig,
+    /// How much a request may ask for.
+    pub limits: Limits,
+    /// Requests that wait for a thread at most. Default: 4,096.
+    pub most_waiting: usize,
+    /// Where it listens.
+    pub listen: Listen,
+    /// For developers' chains.
+    pub developer: Option<Developer>,
+    /// What `web3_clientVersion` says. Default: `mundi/v0.1.0/linux-x86_64` and the like.
+    pub client_version: String,
+}
+
+impl NodeConfig {
+    /// Everything but the chain by default.
+    pub fn new(chain: ChainSource) -> Self {
+        Self {
+            chain,
+            state: mundi_state::Config::default(),
+            ledger: LedgerConfig::default(),
+            pool: mundi_mempool::Config::default(),
+            sequencer: SoloConfig::default(),
+            limits: Limits::default(),
+            most_waiting: 4096,
+            listen: Listen::default(),
+            developer: None,
+            client_version: client_version(),
+        }
+    }
+
+    /// Refuses what must not be.
+    pub(crate) fn check(&self) -> Result<(), NodeError> {
+        let Some(Developer { allow_public: false, .. }) = self.developer else { return Ok(()) };
+        let public = [self.listen.http, self.listen.ws]
+            .into_iter()
+            .flatten()
+            .find(|address| !address.ip().is_loopback());
+        public.map_or(Ok(()), |address| Err(NodeError::Public { address }))
+    }
+}
+
+impl fmt::Debug for NodeConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeConfig")
+            .field("chain", &self.chain)
+            .field("listen", &self.listen)
+            .finish_non_exhaustive()
+    }
+}
+
+fn client_version() -> String {
+    format!("mundi/v{}/{}-{}", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH)
+}
