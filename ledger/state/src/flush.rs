@@ -10,7 +10,7 @@ use crate::{
     layer::Layer,
     position::Position,
     store::{Store, new_caches, new_filter, put_history},
-    view::{Base, Line, View, slot_key},
+    view::{Base, View, slot_key},
 };
 use std::{
     collections::BTreeMap,
@@ -85,7 +85,8 @@ impl Store {
             }
             self.flush_layers(&mut position, &view.layers[..step])?;
         }
-        self.prune(&mut position)
+        self.prune(&mut position)?;
+        self.collect_garbage(&position)
     }
 
     fn flush_layers(&self, position: &mut Position, layers: &[Arc<Layer>]) -> Result<(), StoreError> {
@@ -122,7 +123,7 @@ impl Store {
         let layers: Vec<_> = view.layers[layers.len()..].to_vec();
         layers.iter().for_each(|layer| layer.fill(&filter));
         let next = View { base, layers, filter, ..(*view).clone() };
-        self.announce(next.line());
+        next.announce();
         self.show(next);
         Ok(())
     }
@@ -162,7 +163,7 @@ impl Store {
                 *position = next;
             }
         }
-        self.collect_garbage(position)
+        Ok(())
     }
 
     /// Deletes storage that no kept block has.
@@ -224,10 +225,9 @@ impl Store {
         let mut restored: BTreeMap<(Kind, Vec<u8>), Vec<u8>> = BTreeMap::new();
         for dropped in flushed + 1..=position.flushed {
             for class in [Class::Values, Class::Nodes] {
-                for (kind, key, old) in history::before(&tables, class, dropped)? {
+                for (kind, key, old) in history::take(&mut batch, &tables, class, dropped)? {
                     restored.entry((kind, key)).or_insert(old);
                 }
-                history::forget(&mut batch, &tables, class, dropped)?;
             }
             for entry in tables.scan(Table::Garbage, &dropped.to_be_bytes(), &dropped.to_be_bytes()) {
                 batch.delete(Table::Garbage, &entry?.0);
@@ -251,20 +251,14 @@ impl Store {
         }
         let caches = new_caches(&self.config);
         let next = if height >= view.base.height {
-            let layers = view.layers[..view.layers.partition_point(|layer| layer.height <= height)].to_vec();
-            let (seq, root) = match layers.last() {
-                Some(layer) => (layer.seq, layer.root),
-                None => (view.base.seq, self.origin.root(&self.kv.view(), height)?),
-            };
-            View { layers, seq, root, height, caches, ..(*view).clone() }
+            View { caches, ..self.cut(&view, height)? }
         } else {
             let seq = self.next_seq();
             let base = Arc::new(Base { kv: self.kv.view(), seq, height });
             let root = self.origin.root(&base.kv, height)?;
             View { base, layers: Vec::new(), seq, root, height, caches, ..(*view).clone() }
         };
-        let line: Line = next.line();
-        self.announce(line);
+        next.announce();
         let mut tip = self.persisted.write().expect("no holder panics");
         if tip.height > persisted {
             *tip = crate::store::Tip {
@@ -291,39 +285,37 @@ fn garbage_key(height: u64, storage: u64) -> [u8; 16] {
 
 /// Writes the newest value of every key that the layers, the oldest first, change; each key once.
 pub(crate) fn put_values(batch: &mut Batch<'_>, layers: &[Arc<Layer>]) {
-    let newest_first = || layers.iter().rev().enumerate();
-    let mut accounts: Vec<_> = newest_first()
-        .flat_map(|(age, layer)| layer.accounts.iter().map(move |delta| (&delta.hash, age, delta)))
-        .collect();
-    accounts.sort_unstable_by_key(|(key, age, _)| (*key, *age));
-    accounts.dedup_by_key(|(key, ..)| *key);
-    for (hash, _, delta) in accounts {
+    for delta in newest(layers, |layer| &layer.accounts, |delta| &delta.hash) {
         match delta.new {
-            Some(record) => batch.put(Table::Accounts, hash.as_slice(), &record.to_bytes()),
-            None => batch.delete(Table::Accounts, hash.as_slice()),
+            Some(record) => batch.put(Table::Accounts, delta.hash.as_slice(), &record.to_bytes()),
+            None => batch.delete(Table::Accounts, delta.hash.as_slice()),
         }
     }
-    let mut slots: Vec<_> = newest_first()
-        .flat_map(|(age, layer)| layer.slots.iter().map(move |delta| ((delta.trie, &delta.hash), age, delta)))
-        .collect();
-    slots.sort_unstable_by_key(|(key, age, _)| (*key, *age));
-    slots.dedup_by_key(|(key, ..)| *key);
-    for ((trie, hash), _, delta) in slots {
-        let key = slot_key(trie, hash);
+    for delta in newest(layers, |layer| &layer.slots, |delta| (delta.trie, &delta.hash)) {
+        let key = slot_key(delta.trie, &delta.hash);
         match delta.new.is_zero() {
             true => batch.delete(Table::Slots, &key),
             false => batch.put(Table::Slots, &key, &slot_bytes(&delta.new)),
         }
     }
-    let mut nodes: Vec<_> = newest_first()
-        .flat_map(|(age, layer)| layer.nodes.iter().map(move |change| (&change.key, age, change)))
-        .collect();
-    nodes.sort_unstable_by_key(|(key, age, _)| (*key, *age));
-    nodes.dedup_by_key(|(key, ..)| *key);
-    for (key, _, change) in nodes {
+    for change in newest(layers, |layer| &layer.nodes, |change| &change.key) {
         match &change.new {
-            Some(node) => batch.put(Table::Nodes, &key.to_bytes(), &node.to_record()),
-            None => batch.delete(Table::Nodes, &key.to_bytes()),
+            Some(node) => batch.put(Table::Nodes, &change.key.to_bytes(), &node.to_record()),
+            None => batch.delete(Table::Nodes, &change.key.to_bytes()),
         }
     }
+}
+
+/// The newest change of each key, in the order of keys.
+fn newest<'l, C: 'l, K: Ord + 'l>(
+    layers: &'l [Arc<Layer>],
+    changes: impl Fn(&'l Layer) -> &'l [C],
+    key: impl Fn(&'l C) -> K,
+) -> impl Iterator<Item = &'l C> {
+    let newest_first = layers.iter().rev().flat_map(|layer| changes(layer));
+    let mut all: Vec<(K, &C)> = newest_first.map(|change| (key(change), change)).collect();
+    // Stable: the newest of a key stays the first.
+    all.sort_by(|(a, _), (b, _)| a.cmp(b));
+    all.dedup_by(|(later, _), (first, _)| later == first);
+    all.into_iter().map(|(_, change)| change)
 }

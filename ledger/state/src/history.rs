@@ -153,23 +153,41 @@ pub(crate) fn forget(
     height: u64,
 ) -> Result<usize, StoreError> {
     let keys = touched(kv, class, height)?;
-    for (kind, key) in &keys {
-        batch.delete(Table::History, &entry_key(*kind, key, height));
-    }
-    batch.delete(Table::Touched, &touched_key(class, height));
+    delete(batch, class, height, keys.iter().map(|(kind, key)| (*kind, key)));
     Ok(keys.len())
 }
 
 /// Whose value, the key, and the value before; empty where there was none.
 pub(crate) type Before = (Kind, Vec<u8>, Vec<u8>);
 
-/// What one block changed, with the values before it.
-pub(crate) fn before(kv: &kv::View, class: Class, height: u64) -> Result<Vec<Before>, StoreError> {
+/// Deletes the entries of one block; returns what it changed, with the values before it.
+pub(crate) fn take(
+    batch: &mut Batch<'_>,
+    kv: &kv::View,
+    class: Class,
+    height: u64,
+) -> Result<Vec<Before>, StoreError> {
     let entry = |(kind, key): (Kind, Vec<u8>)| {
         let old = kv.get(Table::History, &entry_key(kind, &key, height))?;
         let old =
             old.ok_or_else(|| StoreError::Damaged(format!("the history of block {height} has a gap")))?;
         Ok((kind, key, old.to_vec()))
     };
-    touched(kv, class, height)?.into_iter().map(entry).collect()
+    let entries: Result<Vec<Before>, StoreError> =
+        touched(kv, class, height)?.into_iter().map(entry).collect();
+    let entries = entries?;
+    delete(batch, class, height, entries.iter().map(|(kind, key, _)| (*kind, key)));
+    Ok(entries)
+}
+
+fn delete<'k>(
+    batch: &mut Batch<'_>,
+    class: Class,
+    height: u64,
+    keys: impl Iterator<Item = (Kind, &'k Vec<u8>)>,
+) {
+    for (kind, key) in keys {
+        batch.delete(Table::History, &entry_key(kind, key, height));
+    }
+    batch.delete(Table::Touched, &touched_key(class, height));
 }

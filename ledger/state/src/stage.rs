@@ -79,9 +79,8 @@ fn work(
         return Ok(work);
     }
     let words: Vec<[u8; 32]> = change.storage.iter().map(|(slot, _)| slot.to_be_bytes()).collect();
-    let keys: Vec<&[u8]> = words.iter().map(|word| word.as_slice()).collect();
-    let mut hashes = vec![B256::ZERO; keys.len()];
-    keccak256_many(&keys, &mut hashes);
+    let mut hashes = vec![B256::ZERO; words.len()];
+    keccak256_many(&words, &mut hashes);
     for ((slot, new), hash) in change.storage.iter().zip(hashes) {
         let old = if fresh { U256::ZERO } else { parent.slot(before, slot)? };
         if old != *new {

@@ -17,7 +17,7 @@ use crate::{
     position::Position,
     snapshot::{Snapshot, Staged},
     stage,
-    view::{Announced, Line, View},
+    view::View,
 };
 use alloy_primitives::B256;
 use mundi_execution::StateChanges;
@@ -55,7 +55,6 @@ pub struct Store {
     seq: AtomicU64,
     next_storage: AtomicU64,
     pub(crate) current: RwLock<Arc<View>>,
-    pub(crate) announced: Arc<Announced>,
     /// Published blocks that are not on disk yet.
     pub(crate) unpersisted: Mutex<VecDeque<Unpersisted>>,
     /// What is on disk. Whoever writes to the tables holds it.
@@ -116,24 +115,18 @@ impl Store {
         if height < values_from || height > view.height {
             return Err(StoreError::NotKept { height, oldest: values_from, newest: view.height });
         }
-        let snapshot = |view| Ok(Snapshot { view: Arc::new(view), proofs_from });
-        if height >= view.base.height {
-            let keep = view.layers.partition_point(|layer| layer.height <= height);
-            return match keep.checked_sub(1) {
-                Some(at) => {
-                    let (seq, root) = (view.layers[at].seq, view.layers[at].root);
-                    let layers = view.layers[..keep].to_vec();
-                    snapshot(View { layers, seq, root, height, ..(*view).clone() })
-                }
-                None => snapshot(self.without_layers(&view, height, false)?),
-            };
-        }
-        snapshot(self.without_layers(&view, height, true)?)
+        Ok(Snapshot { view: Arc::new(self.cut(&view, height)?), proofs_from })
     }
 
-    fn without_layers(&self, view: &View, height: u64, past: bool) -> Result<View, StoreError> {
-        let root = self.origin.root(&view.base.kv, height)?;
-        Ok(View { layers: Vec::new(), seq: view.base.seq, root, height, past, ..view.clone() })
+    /// A view of the line of blocks up to `height`, which it has.
+    pub(crate) fn cut(&self, view: &View, height: u64) -> Result<View, StoreError> {
+        let keep = view.layers.partition_point(|layer| layer.height <= height);
+        let (seq, root) = match view.layers[..keep].last() {
+            Some(layer) => (layer.seq, layer.root),
+            None => (view.base.seq, self.origin.root(&view.base.kv, height)?),
+        };
+        let past = height < view.base.height;
+        Ok(View { layers: view.layers[..keep].to_vec(), seq, root, height, past, ..view.clone() })
     }
 
     /// Computes the state after `parent` with `changes`, and its root. Nothing is published or written.
@@ -214,7 +207,7 @@ impl Store {
         }
         let mut next = current.with(Arc::clone(layer));
         next.unpublished = 0;
-        self.announce(next.line());
+        next.announce();
         warm(&next.caches, &staged, pool);
         unpersisted.push_back(Unpersisted { block: Arc::new(block), layer: Arc::clone(layer) });
         self.show(next);
@@ -266,11 +259,6 @@ impl Store {
 
     pub(crate) fn next_seq(&self) -> u64 {
         self.seq.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Shows a line of layers to those who want to enter values into the caches.
-    pub(crate) fn announce(&self, line: Line) {
-        *self.announced.0.write().expect("no holder panics") = line;
     }
 
     /// Gives readers a view.

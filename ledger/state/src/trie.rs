@@ -27,7 +27,7 @@ mod update;
 
 pub(crate) use grow::{Edge, Edges};
 pub use memory::MemoryTrie;
-pub(crate) use node::{Node, NodeKey};
+pub(crate) use node::{Node, NodeKey, root_of};
 pub(crate) use proof::prove;
 pub use proof::{AccountProof, ProofError, SlotProof};
 pub use seal::Hashed;

@@ -62,8 +62,13 @@ pub(crate) struct Line {
 
 impl View {
     /// This view's line of layers.
-    pub(crate) fn line(&self) -> Line {
+    fn line(&self) -> Line {
         Line { base_seq: self.base.seq, layers: self.layers.clone(), caches: Arc::clone(&self.caches) }
+    }
+
+    /// Shows this view's line to those who want to enter values into the caches.
+    pub(crate) fn announce(&self) {
+        *self.announced.0.write().expect("no holder panics") = self.line();
     }
 
     /// Finds `key` in the unpublished layers, then in the cache, then in the other layers, then in the tables.

@@ -12,15 +12,12 @@ use crate::{
     kv::{Kv, KvOptions, Table},
     position::Position,
     stage,
-    trie::{ACCOUNTS, NodeKey, Source},
+    trie::{ACCOUNTS, NodeKey, Source, root_of},
     view::{Announced, Base, Line, View, account_leaf},
 };
 use alloy_consensus::{EMPTY_ROOT_HASH, Header};
 use alloy_primitives::{B256, keccak256};
-use alloy_trie::{
-    Nibbles,
-    nodes::{ExtensionNodeRef, LeafNodeRef, RlpNode},
-};
+use alloy_trie::{Nibbles, nodes::LeafNodeRef};
 use mundi_execution::StateChanges;
 use rayon::ThreadPool;
 use std::{
@@ -180,7 +177,7 @@ impl Store {
         // Nothing entered what these layers changed into the caches.
         current.unpublished = 0;
         current.caches = new_caches(config);
-        *current.announced.0.write().expect("no holder panics") = current.line();
+        current.announce();
         Ok(Self {
             config: config.clone(),
             kv,
@@ -188,7 +185,6 @@ impl Store {
             origin,
             seq: AtomicU64::new(seq + 1),
             next_storage: AtomicU64::new(position.next_storage),
-            announced: Arc::clone(&current.announced),
             current: RwLock::new(Arc::new(current)),
             unpersisted: Mutex::default(),
             proofs_from: AtomicU64::new(position.proofs_from),
@@ -262,26 +258,11 @@ fn first_view(base: Base, root: B256, config: &Config) -> View {
 
 /// The state root as the tables have it: hashes the node at the top.
 fn root_of_tables(view: &View) -> Result<B256, StoreError> {
-    let top = Nibbles::new();
-    let reference = match view.node(&NodeKey::new(ACCOUNTS, top))? {
-        Some(node) => {
-            let mut branch = Vec::new();
-            node.encode_branch(&mut branch);
-            if node.extension.is_empty() {
-                return Ok(keccak256(branch));
-            }
-            let child = RlpNode::from_rlp(&branch);
-            alloy_rlp::encode(ExtensionNodeRef::new(&node.extension, child.as_slice()))
-        }
-        None => match view.base.kv.scan(Table::Accounts, &[], &[]).next() {
-            None => return Ok(EMPTY_ROOT_HASH),
-            Some(entry) => {
-                let (key, record) = entry?;
-                let key = Nibbles::unpack(&*key);
-                let leaf = account_leaf(Record::decode(&record)?);
-                alloy_rlp::encode(LeafNodeRef::new(&key, &leaf))
-            }
-        },
-    };
-    Ok(keccak256(reference))
+    if let Some(node) = view.node(&NodeKey::new(ACCOUNTS, Nibbles::new()))? {
+        return Ok(root_of(&node.reference()));
+    }
+    let Some(only) = view.base.kv.scan(Table::Accounts, &[], &[]).next() else { return Ok(EMPTY_ROOT_HASH) };
+    let (key, record) = only?;
+    let leaf = account_leaf(Record::decode(&record)?);
+    Ok(keccak256(alloy_rlp::encode(LeafNodeRef::new(&Nibbles::unpack(&*key), &leaf))))
 }

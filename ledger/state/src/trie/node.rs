@@ -2,9 +2,12 @@
 
 use super::TrieId;
 use crate::error::StoreError;
-use alloy_primitives::B256;
+use alloy_primitives::{B256, keccak256};
 use alloy_rlp::{EMPTY_STRING_CODE, Header};
-use alloy_trie::Nibbles;
+use alloy_trie::{
+    Nibbles,
+    nodes::{ExtensionNodeRef, RlpNode},
+};
 
 /// Where a node is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -114,6 +117,9 @@ pub(crate) struct Node {
     pub(crate) children: Box<[Reference]>,
 }
 
+/// Bytes of the RLP of a branch with sixteen hashes.
+const LONGEST_BRANCH: usize = 532;
+
 /// Flag in a record's first byte: some child is shorter than a hash.
 const SHORT_CHILDREN: u8 = 0x80;
 
@@ -135,6 +141,17 @@ impl Node {
     /// Appends the RLP of the branch, without the extension.
     pub(crate) fn encode_branch(&self, out: &mut Vec<u8>) {
         encode_branch(self.occupied, &self.children, out);
+    }
+
+    /// How a parent refers to this node: its RLP, or the hash of that.
+    pub(crate) fn reference(&self) -> RlpNode {
+        let mut branch = Vec::with_capacity(LONGEST_BRANCH);
+        self.encode_branch(&mut branch);
+        let branch = RlpNode::from_rlp(&branch);
+        if self.extension.is_empty() {
+            return branch;
+        }
+        RlpNode::from_rlp(&alloy_rlp::encode(ExtensionNodeRef::new(&self.extension, &branch)))
     }
 
     /// The record: length and nibbles of the extension, both masks, children.
@@ -196,6 +213,11 @@ impl Node {
         }
         rest.is_empty().then(|| Self { extension, occupied, leaves, children: children.into() })
     }
+}
+
+/// The root of a trie, from how a parent would refer to its topmost node.
+pub(crate) fn root_of(top: &RlpNode) -> B256 {
+    top.as_hash().unwrap_or_else(|| keccak256(top))
 }
 
 /// Appends the RLP of a branch.

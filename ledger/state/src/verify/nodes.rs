@@ -7,13 +7,10 @@ use super::{Check, findings::Owner};
 use crate::{
     error::StoreError,
     kv::{Table, Value},
-    trie::{Node, NodeKey},
+    trie::{Node, NodeKey, root_of},
 };
-use alloy_primitives::{B256, keccak256};
-use alloy_trie::{
-    Nibbles,
-    nodes::{ExtensionNodeRef, RlpNode},
-};
+use alloy_primitives::B256;
+use alloy_trie::{Nibbles, nodes::RlpNode};
 use rayon::prelude::*;
 use std::{collections::BTreeMap, iter::Peekable, sync::atomic::Ordering};
 
@@ -42,21 +39,10 @@ enum Reference {
 impl Reference {
     fn is(&self, node: &RlpNode) -> bool {
         match self {
-            Self::Root(hash) => node.as_hash().unwrap_or_else(|| keccak256(node)) == *hash,
+            Self::Root(hash) => root_of(node) == *hash,
             Self::Child(child) => child == node,
         }
     }
-}
-
-/// How a parent refers to a node.
-fn reference(node: &Node) -> RlpNode {
-    let mut branch = Vec::with_capacity(532);
-    node.encode_branch(&mut branch);
-    let branch = RlpNode::from_rlp(&branch);
-    if node.extension.is_empty() {
-        return branch;
-    }
-    RlpNode::from_rlp(&alloy_rlp::encode(ExtensionNodeRef::new(&node.extension, &branch)))
 }
 
 /// A reference as a branch has it.
@@ -155,7 +141,7 @@ impl Check<'_> {
             levels.missing.push(path);
             return self.findings.add(owner.node(&path), "its record is malformed".into());
         };
-        if !expected.is(&reference(&node)) {
+        if !expected.is(&node.reference()) {
             self.findings.add(owner.node(&path), "it is not what the node above it says".into())?;
         }
         let branch = path.join(&node.extension);
