@@ -1,1 +1,32 @@
-//! Load on a running node, and what becomes of it.
+//! Load on a running node, and what becomes of it: accepted and committed transactions per second, latencies, what the node spends.
+//!
+//! ## What it measures
+//! A [`Round`] funds fresh senders, deploys a token if the workload needs one, signs all transactions beforehand, and sends them in
+//! batches over a few connections, each waiting for the answer to one batch before it sends the next. A watcher asks for new blocks all
+//! the while and notes when each transaction is in one.
+//!
+//! * *accepted*: transactions whose batch was answered with hashes, per second of sending;
+//! * *committed*: transactions in blocks, per second from the first batch to the last block;
+//! * *latency*: from sending a batch to seeing the block with the transaction. Watching is by polling, so it is at most
+//!   [`watch::POLL`] too long;
+//! * *ceiling*: how many senders the cores that the generator leaves to the node could recover, if they did nothing else.
+//!
+//! Nothing but standard JSON-RPC is used, so any node can be measured.
+//!
+//! ## Limits
+//! Everything shares one machine: the generator's own use of it is reported. Signed transactions are held in memory, about 250 bytes
+//! each.
+
+mod connection;
+mod process;
+mod report;
+mod round;
+mod senders;
+mod watch;
+
+pub use connection::{Connection, LoadError, Transport};
+pub use process::{Child, Usage};
+pub use report::{Latency, LoadReport, NodeReport, Summary};
+pub use round::{Outcome, Round};
+pub use senders::{Senders, Workload, recovery_rate};
+pub use watch::POLL;
