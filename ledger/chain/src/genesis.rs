@@ -18,6 +18,7 @@
 mod alloc;
 mod config;
 mod file;
+mod preset;
 mod quantity;
 mod schedule;
 mod unique;
@@ -31,6 +32,7 @@ use alloy_trie::EMPTY_ROOT_HASH;
 use file::GenesisFile;
 use mundi_execution::StateChanges;
 use mundi_state::BlockRecord;
+pub use preset::{CREATE2_DEPLOYER, DeveloperGenesis, PresetError};
 use quantity::Small;
 
 /// Most bytes of a genesis file.

@@ -44,7 +44,9 @@ pub use body::{BodyError, DecodeError, MAX_BLOCK_SIZE, decode_block, decode_tran
 pub use difficulty::next_difficulty;
 pub use executable::{block_env, executable_block};
 pub use forks::{ChainSpec, ForkPoint};
-pub use genesis::{Genesis, GenesisError, MAX_GENESIS_BYTES};
+pub use genesis::{
+    CREATE2_DEPLOYER, DeveloperGenesis, Genesis, GenesisError, MAX_GENESIS_BYTES, PresetError,
+};
 pub use header::{
     DAO_EXTRA_DATA, DAO_EXTRA_RANGE, HeaderError, MAX_GAS_LIMIT, MIN_GAS_LIMIT, Parent, validate_header,
 };
