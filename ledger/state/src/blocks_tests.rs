@@ -21,10 +21,10 @@ fn header_value(block: &BlockRecord) -> Vec<u8> {
     encode_header(&block.header, &block.hash, &block.total_difficulty)
 }
 
-/// An empty database in a directory of its own, removed afterwards.
+/// An empty database, in memory or in a directory of its own, which is removed afterwards.
 pub(crate) struct Scratch {
     pub(crate) kv: Kv,
-    directory: PathBuf,
+    directory: Option<PathBuf>,
 }
 
 impl Scratch {
@@ -33,7 +33,12 @@ impl Scratch {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("mundi-blocks-{}-{count}", std::process::id()));
         let kv = Kv::create(&directory, KvOptions { cache_bytes: 1 << 20, threads: 1 }).unwrap();
-        Self { kv, directory }
+        Self { kv, directory: Some(directory) }
+    }
+
+    /// One on disk and one in memory.
+    pub(crate) fn each() -> [Self; 2] {
+        [Self::new(), Self { kv: Kv::in_memory(), directory: None }]
     }
 
     pub(crate) fn put(&self, blocks: &[BlockRecord]) {
@@ -66,7 +71,9 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.directory));
+        if let Some(directory) = &self.directory {
+            drop(std::fs::remove_dir_all(directory));
+        }
     }
 }
 
@@ -194,49 +201,52 @@ fn read(view: &View, height: u64) -> Option<BlockRecord> {
 
 #[test]
 fn blocks_are_read_as_written() {
-    let scratch = Scratch::new();
-    let empty = block_with_logs(u64::MAX, 3, vec![]);
-    let blocks = [sample(0, 0), sample(1, 1), sample(2, 2), sample(3, 3), empty];
-    scratch.put(&blocks);
-    let view = scratch.kv.view();
-    for block in &blocks {
-        let height = block.header.number;
-        assert_eq!(read(&view, height).as_ref(), Some(block));
-        assert_eq!(block_hash(&view, height).unwrap(), Some(block.hash));
-        assert_eq!(height_of(&view, &block.hash).unwrap(), Some(height));
-        let hashes: Vec<_> = block.body.transactions.iter().map(|tx| *tx.tx_hash()).collect();
-        assert_eq!(transaction_hashes(&view, height).unwrap(), hashes);
-        for (index, hash) in (0..).zip(&hashes) {
-            assert_eq!(transaction(&view, hash).unwrap(), Some((height, index)));
+    for scratch in Scratch::each() {
+        let empty = block_with_logs(u64::MAX, 3, vec![]);
+        let blocks = [sample(0, 0), sample(1, 1), sample(2, 2), sample(3, 3), empty];
+        scratch.put(&blocks);
+        let view = scratch.kv.view();
+        for block in &blocks {
+            let height = block.header.number;
+            assert_eq!(read(&view, height).as_ref(), Some(block));
+            assert_eq!(block_hash(&view, height).unwrap(), Some(block.hash));
+            assert_eq!(height_of(&view, &block.hash).unwrap(), Some(height));
+            let hashes: Vec<_> = block.body.transactions.iter().map(|tx| *tx.tx_hash()).collect();
+            assert_eq!(transaction_hashes(&view, height).unwrap(), hashes);
+            for (index, hash) in (0..).zip(&hashes) {
+                assert_eq!(transaction(&view, hash).unwrap(), Some((height, index)));
+            }
         }
     }
 }
 
 #[test]
 fn nothing_is_found_where_there_is_none() {
-    let scratch = Scratch::new();
-    scratch.put(&[sample(7, 0)]);
-    let view = scratch.kv.view();
-    assert_eq!(read(&view, 8), None);
-    assert_eq!(body(&view, 6).unwrap(), None);
-    assert_eq!(receipts(&view, 6).unwrap(), None);
-    assert_eq!(block_hash(&view, 6).unwrap(), None);
-    assert_eq!(height_of(&view, &B256::ZERO).unwrap(), None);
-    assert_eq!(transaction(&view, &B256::ZERO).unwrap(), None);
-    let problem = delete_block(&mut scratch.kv.batch(), &view, 6).unwrap_err().to_string();
-    assert_eq!(problem, "damaged store: headers, block 6: nothing there");
+    for scratch in Scratch::each() {
+        scratch.put(&[sample(7, 0)]);
+        let view = scratch.kv.view();
+        assert_eq!(read(&view, 8), None);
+        assert_eq!(body(&view, 6).unwrap(), None);
+        assert_eq!(receipts(&view, 6).unwrap(), None);
+        assert_eq!(block_hash(&view, 6).unwrap(), None);
+        assert_eq!(height_of(&view, &B256::ZERO).unwrap(), None);
+        assert_eq!(transaction(&view, &B256::ZERO).unwrap(), None);
+        let problem = delete_block(&mut scratch.kv.batch(), &view, 6).unwrap_err().to_string();
+        assert_eq!(problem, "damaged store: headers, block 6: nothing there");
+    }
 }
 
 #[test]
 fn deleting_a_block_leaves_the_tables_as_before() {
-    let scratch = Scratch::new();
-    scratch.put(&[sample(4, 0), sample(5, 0)]);
-    let before = scratch.tables();
-    for block in [sample(6, 1), block_with_logs(6, 2, vec![])] {
-        scratch.put(std::slice::from_ref(&block));
-        assert!(scratch.tables().len() > before.len());
-        scratch.replace(&[block], &[]);
-        assert_eq!(scratch.tables(), before);
+    for scratch in Scratch::each() {
+        scratch.put(&[sample(4, 0), sample(5, 0)]);
+        let before = scratch.tables();
+        for block in [sample(6, 1), block_with_logs(6, 2, vec![])] {
+            scratch.put(std::slice::from_ref(&block));
+            assert!(scratch.tables().len() > before.len());
+            scratch.replace(&[block], &[]);
+            assert_eq!(scratch.tables(), before);
+        }
     }
 }
 
@@ -245,11 +255,12 @@ fn deleting_a_block_leaves_the_tables_as_before() {
 fn a_block_replaces_another_in_one_batch() {
     let (old, mut new) = (sample(6, 1), sample(6, 2));
     new.body.transactions[3..].clone_from_slice(&old.body.transactions[3..]);
-    let (expected, scratch) = (Scratch::new(), Scratch::new());
-    expected.put(&[sample(5, 0), new.clone()]);
-    scratch.put(&[sample(5, 0), old.clone()]);
-    scratch.replace(&[old], &[new]);
-    assert_eq!(scratch.tables(), expected.tables());
+    for (expected, scratch) in Scratch::each().into_iter().zip(Scratch::each()) {
+        expected.put(&[sample(5, 0), new.clone()]);
+        scratch.put(&[sample(5, 0), old.clone()]);
+        scratch.replace(std::slice::from_ref(&old), std::slice::from_ref(&new));
+        assert_eq!(scratch.tables(), expected.tables());
+    }
 }
 
 #[test]

@@ -11,6 +11,8 @@
 
 mod disk;
 mod memory;
+#[cfg(test)]
+mod tests;
 
 use crate::error::StoreError;
 use disk::{Disk, DiskBatch, DiskView};

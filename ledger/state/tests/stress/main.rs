@@ -103,7 +103,8 @@ struct Arena {
 }
 
 impl Arena {
-    fn new(directory: &Path, config: &Config) -> Self {
+    /// In memory without a directory.
+    fn new(directory: Option<&Path>, config: &Config) -> Self {
         let mut state = MemoryState::new();
         let first =
             [(1, Touch::Pay(5)), (2, Touch::Store(vec![(1, 1), (2, 2), (3, 3)])), (3, Touch::Code(7))];
@@ -111,7 +112,11 @@ impl Arena {
         state.apply(&alloc);
         let states = States::default();
         let genesis = block(None, root(&state), 0);
-        let store = Store::create(directory, config, &genesis, &alloc, &POOL).expect("created");
+        let store = match directory {
+            Some(directory) => Store::create(directory, config, &genesis, &alloc, &POOL),
+            None => Store::in_memory(config, &genesis, &alloc, &POOL),
+        };
+        let store = store.expect("created");
         states.insert(genesis.header.state_root, state);
         Self { store, states, done: AtomicBool::new(false), compared: AtomicU64::new(0) }
     }
@@ -187,7 +192,8 @@ impl Arena {
                 0..8 => self.store.persist().expect("persisted"),
                 8..13 if !lazy || random.one_in(15) => self.store.flush().expect("flushed"),
                 13 => {
-                    let height = tip.header.number.saturating_sub(random.below(9));
+                    let far = if random.one_in(8) { 60 } else { 9 };
+                    let height = tip.header.number.saturating_sub(random.below(far));
                     match self.store.rewind(height) {
                         Ok(()) => {
                             let newest = self.store.tip();
@@ -222,9 +228,11 @@ fn run(config: &Config, steps: u64, seed: u64) {
     let memory = Path::new("/dev/shm");
     let scratch = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
     let scratch = scratch.expect("a temporary folder");
-    let arena = Arena::new(&scratch.path().join("store"), config);
+    race(&Arena::new(Some(&scratch.path().join("store")), config), steps, seed);
+}
+
+fn race(arena: &Arena, steps: u64, seed: u64) {
     println!("FAULTS_SEED={seed}");
-    let arena = &arena;
     thread::scope(|scope| {
         let mut others = Vec::new();
         for reader in 0..3 {
@@ -280,4 +288,16 @@ fn snapshots_stay_right_with_caches_that_hold_everything() {
 fn snapshots_stay_right_with_all_of_the_past() {
     let full = Config { history: History::Full, proofs: History::Last(20), ..config(200_000) };
     run(&full, 3000, seed(0x5354_5230));
+}
+
+#[test]
+fn snapshots_stay_right_in_memory() {
+    let config = config(120_000);
+    race(&Arena::new(None, &config), 4000, seed(0x5354_5240));
+}
+
+#[test]
+fn snapshots_stay_right_in_memory_with_all_of_the_past() {
+    let config = Config { history: History::Full, proofs: History::Full, ..config(200_000) };
+    race(&Arena::new(None, &config), 3000, seed(0x5354_5250));
 }
