@@ -37,7 +37,9 @@ impl Context {
             let head = self.ledger.head();
             return Ok((Arc::clone(&head.block), head.state.clone()));
         }
-        let block = self.block(id)?.ok_or_else(|| RpcError::not_found(format!("block not found: {id}")))?;
+        let block = self
+            .block(id)?
+            .ok_or_else(|| RpcError::invalid_input(format!("header not found: no block {id}")))?;
         let state = self.ledger.state(block.header.number)?;
         Ok((block, state))
     }

@@ -64,11 +64,12 @@ impl Methods {
         summary: &'static str,
         params: &[Param],
         result: Schema,
-        handler: fn(&Ctx, Args<'_>) -> Result<R, RpcError>,
+        handler: impl Fn(&Ctx, Args<'_>) -> Result<R, RpcError> + Send + Sync + 'static,
     ) {
         let names = self.declare(cost, name, summary, params, result);
+        let handler = Arc::new(handler);
         let method = move |params: jsonrpsee::types::Params<'static>, context: Arc<Ctx>, _| {
-            let names = Arc::clone(&names);
+            let (names, handler) = (Arc::clone(&names), Arc::clone(&handler));
             async move {
                 let ctx = Ctx::clone(&context);
                 let work = move || handler(&ctx, Args::new(&params, &names));
@@ -89,15 +90,16 @@ impl Methods {
         params: &[Param],
         result: Schema,
         parse: fn(Args<'_>) -> Result<P, RpcError>,
-        handler: fn(Ctx, P) -> F,
+        handler: impl Fn(Ctx, P) -> F + Send + Sync + 'static,
     ) where
         P: Send + 'static,
         R: Serialize + Clone + Send + 'static,
         F: Future<Output = Result<R, RpcError>> + Send + 'static,
     {
         let names = self.declare(Cost::Light, name, summary, params, result);
+        let handler = Arc::new(handler);
         let method = move |params: jsonrpsee::types::Params<'static>, context: Arc<Ctx>, _| {
-            let names = Arc::clone(&names);
+            let (names, handler) = (Arc::clone(&names), Arc::clone(&handler));
             async move {
                 let parsed = parse(Args::new(&params, &names)).map_err(ErrorObjectOwned::from)?;
                 handler(Ctx::clone(&context), parsed).await.map_err(ErrorObjectOwned::from)
@@ -126,6 +128,11 @@ impl Methods {
         self.module.register_alias(alias, name).expect("the method exists and the alias is new");
         let spec = self.specs.iter().find(|spec| spec.name == name).expect("the method was declared").clone();
         self.specs.push(MethodSpec { name: alias, ..spec });
+    }
+
+    /// Declares a subscription, whose handler is registered with [`module`](Self::module).
+    pub fn describe(&mut self, spec: MethodSpec) {
+        self.specs.push(spec);
     }
 
     /// For subscriptions, which are registered with the library itself.

@@ -12,9 +12,7 @@ use crate::{Accounts, Context, Ctx, Limits, Workers};
 use alloy_primitives::U256;
 use alloy_signer::Signer as _;
 use alloy_signer_local::PrivateKeySigner;
-use mundi_chain::{
-    Genesis, Import, ImportOptions, ImportPools, Ledger, LedgerConfig, LedgerPools, PayloadSource,
-};
+use mundi_chain::{Genesis, Import, ImportOptions, ImportPools, Ledger, LedgerConfig, LedgerPools};
 use mundi_consensus::{Mining, Solo, SoloConfig, SystemClock};
 use mundi_mempool::Mempool;
 use mundi_state::{Config, History, Store};
@@ -100,17 +98,6 @@ pub fn conformance_context() -> Option<TestContext> {
     Some(start(store, genesis, Mining::Manual, Vec::new()))
 }
 
-/// A source of nothing.
-struct Nothing;
-
-impl PayloadSource for Nothing {
-    fn propose(&self, _: &mundi_chain::ProposalLimits) -> Vec<Arc<mundi_chain::OrderedTransaction>> {
-        Vec::new()
-    }
-
-    fn returned(&self, _: &[Arc<mundi_chain::OrderedTransaction>]) {}
-}
-
 fn start(store: Store, genesis: Genesis, mining: Mining, signers: Vec<PrivateKeySigner>) -> TestContext {
     const THREADS: NonZeroUsize = NonZeroUsize::new(2).expect("two");
     let developer = !signers.is_empty();
@@ -118,9 +105,12 @@ fn start(store: Store, genesis: Genesis, mining: Mining, signers: Vec<PrivateKey
     let pools = LedgerPools { engine: pool(1), background: pool(1) };
     let ledger = Ledger::start(Arc::new(store), Arc::new(genesis.spec), config, pools, None);
     let ledger = Arc::new(ledger.expect("the ledger starts"));
-    let mempool = Arc::new(Mempool);
+    let head = mundi_mempool::head_after(ledger.spec(), &ledger.head());
+    let pool_config = mundi_mempool::Config::default();
+    let mempool = Arc::new(Mempool::new(pool_config, Arc::clone(ledger.spec()), head));
+    ledger.observe(mempool.clone());
     let solo_config = SoloConfig { mining, ..SoloConfig::default() };
-    let solo = Solo::start(Arc::clone(&ledger), Arc::new(Nothing), Arc::new(SystemClock), solo_config);
+    let solo = Solo::start(Arc::clone(&ledger), mempool.clone(), Arc::new(SystemClock), solo_config);
     let solo = Arc::new(solo.expect("threads can be started"));
     let ctx = Context {
         ledger,
