@@ -1,0 +1,17 @@
+//! Ethereum's conformance cases of the methods that execute.
+
+use mundi_rpc_context::test::{conformance_context, run_cases};
+
+fn run(wanted: &[&str]) {
+    let Some(context) = conformance_context() else { return };
+    let methods = mundi_rpc_call::methods(context.ctx);
+    match run_cases(&methods, |method| wanted.contains(&method)) {
+        Ok(cases) => println!("{cases} cases of {}", wanted.join(", ")),
+        Err(failed) => panic!("{failed}"),
+    }
+}
+
+#[test]
+fn calls() {
+    run(&["eth_call", "eth_estimateGas", "eth_createAccessList"]);
+}
