@@ -6,7 +6,7 @@
 
 mod cases;
 
-pub use cases::{run_cases, run_request};
+pub use cases::{case, run_cases, run_request};
 
 use crate::{Accounts, Context, Ctx, Limits, Workers};
 use alloy_primitives::U256;

@@ -44,6 +44,14 @@ pub(super) fn file(name: &str) -> Option<Vec<u8>> {
     Some(files()?.get(name).expect("the fixtures have the file").clone())
 }
 
+/// The text of a case, as in `debug_traceTransaction/trace-legacy-transfer.io`. `None` without the fixtures.
+///
+/// # Panics
+/// If the fixtures have no such case.
+pub fn case(name: &str) -> Option<String> {
+    file(name).map(|content| String::from_utf8_lossy(&content).into_owned())
+}
+
 /// Runs one request in process and gives the response.
 ///
 /// # Panics
