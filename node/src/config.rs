@@ -5,13 +5,9 @@ use alloy_signer_local::PrivateKeySigner;
 use mundi_chain::{Beneath, Genesis, LedgerConfig};
 use mundi_consensus::{NextBlock, SoloConfig};
 use mundi_rpc_context::Limits;
+use mundi_rpc_server::ServerConfig;
 use mundi_state::Store;
-use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc};
 
 /// Where the chain is.
 #[derive(Debug)]
@@ -45,36 +41,6 @@ pub struct Developer {
     pub allow_public: bool,
 }
 
-/// Where a node listens. `None` does not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listen {
-    /// JSON-RPC over HTTP, and over WebSocket on the same port. Default: 127.0.0.1:8545.
-    pub http: Option<SocketAddr>,
-    /// JSON-RPC over WebSocket on a port of its own. Default: not.
-    pub ws: Option<SocketAddr>,
-    /// JSON-RPC over a Unix socket. Default: not.
-    pub ipc: Option<PathBuf>,
-    /// Web pages that may use the node, by origin; `*` allows all. Default: none.
-    pub origins: Vec<String>,
-    /// Names, beside loopback ones, under which clients may address the node; `*` allows all. Default: none.
-    pub hosts: Vec<String>,
-    /// Figures and health over HTTP. Default: not.
-    pub metrics: Option<SocketAddr>,
-}
-
-impl Default for Listen {
-    fn default() -> Self {
-        Self {
-            http: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8545)),
-            ws: None,
-            ipc: None,
-            origins: Vec::new(),
-            hosts: Vec::new(),
-            metrics: None,
-        }
-    }
-}
-
 /// What a node is told.
 pub struct NodeConfig {
     /// Where the chain is.
@@ -91,8 +57,12 @@ pub struct NodeConfig {
     pub limits: Limits,
     /// Requests that wait for a thread at most. Default: 4,096.
     pub most_waiting: usize,
-    /// Where it listens.
-    pub listen: Listen,
+    /// Where it listens, for whom, and how much it takes. Who submits batches and which version it is the node fills in.
+    pub server: ServerConfig,
+    /// Where figures and health are served (see the [crate](crate)). Default: nowhere.
+    pub metrics: Option<SocketAddr>,
+    /// Bytes that the pool's journal may have, in a chain's folder. Default: 256 MiB.
+    pub journal_bytes: u64,
     /// For developers' chains.
     pub developer: Option<Developer>,
     /// What `web3_clientVersion` says. Default: `mundi/v0.1.0/linux-x86_64` and the like.
@@ -110,7 +80,9 @@ impl NodeConfig {
             sequencer: SoloConfig::default(),
             limits: Limits::default(),
             most_waiting: 4096,
-            listen: Listen::default(),
+            server: ServerConfig::default(),
+            metrics: None,
+            journal_bytes: 256 << 20,
             developer: None,
             client_version: client_version(),
         }
@@ -119,10 +91,8 @@ impl NodeConfig {
     /// Refuses what must not be.
     pub(crate) fn check(&self) -> Result<(), NodeError> {
         let Some(Developer { allow_public: false, .. }) = self.developer else { return Ok(()) };
-        let public = [self.listen.http, self.listen.ws]
-            .into_iter()
-            .flatten()
-            .find(|address| !address.ip().is_loopback());
+        let public = [self.server.http, self.server.ws].into_iter().flatten();
+        let public = public.into_iter().find(|address| !address.ip().to_canonical().is_loopback());
         public.map_or(Ok(()), |address| Err(NodeError::Public { address }))
     }
 }
@@ -131,7 +101,7 @@ impl fmt::Debug for NodeConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NodeConfig")
             .field("chain", &self.chain)
-            .field("listen", &self.listen)
+            .field("server", &self.server)
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,8 @@
 //! Why a node does not start, or does not stop well.
 
 use mundi_chain::{GenesisError, LedgerError};
+use mundi_mempool::JournalError;
+use mundi_rpc_server::ServerError;
 use mundi_state::StoreError;
 use std::{io, net::SocketAddr, path::PathBuf};
 
@@ -81,8 +83,11 @@ pub enum NodeError {
         error: io::Error,
     },
     /// The servers.
-    #[error("{0}")]
-    Server(String),
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// The pool's journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// Settings that do not go together.
     #[error("{0}")]
     Settings(String),

@@ -22,15 +22,21 @@ mod error;
 mod files;
 mod follow;
 mod genesis_file;
+mod metrics;
+mod monitor;
 mod narrate;
 mod node;
 mod serve;
+mod settings;
 mod threads;
 
-pub use config::{ChainSource, Developer, Listen, NodeConfig};
+pub use config::{ChainSource, Developer, NodeConfig};
 pub use datadir::{Chain, DataDir, read_genesis};
 pub use error::NodeError;
 pub use files::raise_file_limit;
 pub use genesis_file::to_json as genesis_to_json;
 pub use node::{Addresses, Node};
+pub use settings::{
+    KEYS, Key, Kind, MAX_SETTINGS_BYTES, Settings, SettingsError, Source, default_file, parse_size,
+};
 pub use threads::{ThreadConfig, Threads};

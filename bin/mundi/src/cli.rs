@@ -2,11 +2,13 @@
 //! show it in use.
 
 mod bench_state;
+mod dev;
 mod generate;
 mod import;
 mod state;
 
 pub(crate) use bench_state::BenchStateArgs;
+pub(crate) use dev::{DevArgs, TransactionOrder, why_not};
 pub(crate) use generate::GenerateArgs;
 pub(crate) use import::ImportArgs;
 pub(crate) use state::{
@@ -27,6 +29,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 #[command(disable_help_subcommand = true)]
 #[command(after_help = "\
 Examples:
+  mundi dev                              a chain for developers, at once
   mundi import --genesis genesis.json chain.rlp
                                          execute a chain from its first block on, and keep it
   mundi generate --out chain             make a long chain to import
@@ -51,6 +54,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Dev(DevArgs),
     Import(ImportArgs),
     State(StateArgs),
     Replay(ReplayCommandArgs),

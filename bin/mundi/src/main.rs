@@ -10,13 +10,20 @@ mod cli;
 mod conformance;
 mod console;
 mod datadir;
+mod dev;
 mod fetch;
 mod generate;
 mod import;
+mod interrupt;
+mod log;
+mod node;
 mod replay;
 mod state;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::{
+    CommandFactory as _, Parser as _,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use cli::{BenchCommand, Cli, Command, ReplayCommand};
 use std::process::ExitCode;
 
@@ -48,7 +55,7 @@ impl From<Verdict> for ExitCode {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    match run(parse()) {
         Ok(verdict) => verdict.into(),
         Err(error) => {
             console::error(&error);
@@ -57,8 +64,26 @@ fn main() -> ExitCode {
     }
 }
 
+/// The command line. Options that another program has, and this one for a reason has not, are refused with that reason.
+fn parse() -> Cli {
+    let error = match Cli::try_parse() {
+        Ok(cli) => return cli,
+        Err(error) => error,
+    };
+    let option = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(option))) => option,
+        _ => error.exit(),
+    };
+    let is_dev = std::env::args_os().nth(1).is_some_and(|command| command == "dev");
+    match is_dev.then(|| cli::why_not(option)).flatten() {
+        Some(why) => Cli::command().error(ErrorKind::UnknownArgument, why).exit(),
+        None => error.exit(),
+    }
+}
+
 fn run(cli: Cli) -> eyre::Result<Verdict> {
     match cli.command {
+        Command::Dev(args) => dev::run(&args),
         Command::Import(args) => import::run(&args),
         Command::State(args) => state::run(&args),
         Command::Replay(args) => match args.command {

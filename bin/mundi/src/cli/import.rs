@@ -70,7 +70,7 @@ fn modes() -> impl clap::builder::TypedValueParser<Value = Mode> {
     PossibleValuesParser::new(modes.map(Mode::name)).try_map(|name| name.parse::<Mode>())
 }
 
-fn history(text: &str) -> Result<History, String> {
+pub(super) fn history(text: &str) -> Result<History, String> {
     text.parse().map_err(|_| "expected `full` or a number of blocks".to_owned())
 }
 

@@ -1,0 +1,65 @@
+//! Ctrl-C and SIGTERM for commands that run until told otherwise.
+
+use eyre::WrapErr as _;
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    flag,
+    low_level::pipe,
+};
+use std::{
+    io::{ErrorKind, Read as _, Write as _},
+    os::unix::net::UnixStream,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+/// The wish to end, by a signal or by the program itself. The second signal ends the process at once.
+#[derive(Debug)]
+pub(crate) struct Interrupt {
+    wait: UnixStream,
+    wake: UnixStream,
+}
+
+/// Wakes who waits for the end.
+#[derive(Debug)]
+pub(crate) struct Waker(UnixStream);
+
+impl Interrupt {
+    /// Listens from here on.
+    pub(crate) fn listen() -> eyre::Result<Self> {
+        let again = Arc::new(AtomicBool::new(false));
+        let (wait, wake) = UnixStream::pair().wrap_err("cannot make a pipe")?;
+        for signal in [SIGINT, SIGTERM] {
+            let end = wake.try_clone().wrap_err("cannot copy a pipe")?;
+            // In this order the first signal finds the flag not set.
+            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))
+                .and_then(|_| flag::register(signal, Arc::clone(&again)))
+                .and_then(|_| pipe::register(signal, end))
+                .wrap_err("cannot listen for Ctrl-C")?;
+        }
+        Ok(Self { wait, wake })
+    }
+
+    /// For others to end the program.
+    pub(crate) fn waker(&self) -> eyre::Result<Waker> {
+        Ok(Waker(self.wake.try_clone().wrap_err("cannot copy a pipe")?))
+    }
+
+    /// Waits until somebody wants the end.
+    pub(crate) fn wait(&mut self) -> eyre::Result<()> {
+        loop {
+            match self.wait.read(&mut [0]) {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error).wrap_err("cannot wait for Ctrl-C"),
+            }
+        }
+    }
+}
+
+impl Waker {
+    /// Ends the wait.
+    pub(crate) fn wake(mut self) {
+        // Whoever waited is gone if nobody reads.
+        let _ = self.0.write_all(&[0]);
+    }
+}

@@ -1,0 +1,185 @@
+//! Log lines: for people, or JSON for programs. On standard error.
+
+use eyre::WrapErr as _;
+use std::{
+    fmt::{self, Write as _},
+    io::{self, IsTerminal as _},
+    time::{SystemTime, UNIX_EPOCH},
+};
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+    level_filters::LevelFilter,
+};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    registry::LookupSpan,
+};
+
+/// How lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Pretty,
+    /// For programs.
+    Json,
+}
+
+/// Writes log lines of this level and above from here on. `filter` may say more, as `RUST_LOG` does elsewhere.
+pub(crate) fn start(format: LogFormat, level: LevelFilter, filter: Option<&str>) -> eyre::Result<()> {
+    let filter = match filter {
+        Some(filter) => EnvFilter::try_new(filter)
+            .wrap_err_with(|| format!("`{filter}` is no log filter: expected as in info,ledger=debug"))?,
+        None => EnvFilter::default().add_directive(level.into()),
+    };
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match format {
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Pretty => {
+            let color = io::stderr().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            builder.event_format(People { color }).try_init()
+        }
+    }
+    .map_err(|error| eyre::eyre!("cannot write log lines: {error}"))
+}
+
+/// A line as people like to read it.
+struct People {
+    color: bool,
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'w> FormatFields<'w> + 'static> FormatEvent<S, N>
+    for People
+{
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut line = Line::default();
+        event.record(&mut line);
+        let (dim, plain) = if self.color { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+        write!(out, "{dim}{}{plain} ", time_of_day(SystemTime::now()))?;
+        let (name, color) = match *event.metadata().level() {
+            Level::ERROR => ("error ", "\x1b[31m"),
+            Level::WARN => ("warning ", "\x1b[33m"),
+            Level::INFO => ("", ""),
+            Level::DEBUG => ("debug ", "\x1b[34m"),
+            Level::TRACE => ("trace ", "\x1b[35m"),
+        };
+        if self.color { write!(out, "{color}{name}{plain}")? } else { out.write_str(name)? }
+        if event.metadata().target() == "block" && line.has("height") && line.message.is_empty() {
+            return writeln!(out, "{}", block(&line, self.color)?);
+        }
+        write!(out, "{}", line.message)?;
+        for (name, value) in &line.fields {
+            write!(out, "  {dim}{name}{plain} {value}")?;
+        }
+        writeln!(out)
+    }
+}
+
+/// What a block's line says.
+fn block(line: &Line, color: bool) -> Result<String, fmt::Error> {
+    let (bold, plain) = if color { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+    let get = |name| line.get(name).unwrap_or_default();
+    let number = |name| get(name).parse::<u64>().unwrap_or_default();
+    let mut text = String::new();
+    let hash = get("hash");
+    write!(text, "block {bold}{}{plain}  {}", get("height"), hash.get(..10).unwrap_or(hash))?;
+    let transactions = number("transactions");
+    write!(text, "  {} transaction{}", grouped(transactions), if transactions == 1 { "" } else { "s" })?;
+    if number("skipped") > 0 {
+        write!(text, " ({} left out)", grouped(number("skipped")))?;
+    }
+    write!(text, "  {} gas", grouped(number("gas")))?;
+    write!(
+        text,
+        "  execute {} ms, root {} ms, write {} ms",
+        get("execute_ms"),
+        get("root_ms"),
+        get("write_ms")
+    )?;
+    if let Some(speed_up) = line.get("speed_up").and_then(|text| text.parse::<f64>().ok()) {
+        write!(text, "  {speed_up:.2}x on {} threads", get("threads"))?;
+    }
+    Ok(text)
+}
+
+/// 1234567 as 1,234,567.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The time of the day in UTC.
+fn time_of_day(now: SystemTime) -> String {
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = since.as_secs() % 86_400;
+    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// What an event says.
+#[derive(Default)]
+struct Line {
+    message: String,
+    fields: Vec<(&'static str, String)>,
+}
+
+impl Line {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(field, _)| *field == name).map(|(_, value)| value.as_str())
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    fn put(&mut self, field: &Field, value: String) {
+        if field.name() == "message" { self.message = value } else { self.fields.push((field.name(), value)) }
+    }
+}
+
+impl Visit for Line {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, value.to_owned());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, format!("{value:?}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_block_is_a_line() {
+        let mut line = Line::default();
+        for (name, value) in [
+            ("height", "1207"),
+            ("hash", "0x3f2a9c0d11223344"),
+            ("transactions", "12345"),
+            ("skipped", "2"),
+            ("gas", "259245000"),
+            ("execute_ms", "41.3"),
+            ("root_ms", "22"),
+            ("write_ms", "3.1"),
+        ] {
+            line.fields.push((name, value.to_owned()));
+        }
+        assert_eq!(
+            block(&line, false).unwrap(),
+            "block 1207  0x3f2a9c0d  12,345 transactions (2 left out)  259,245,000 gas  \
+             execute 41.3 ms, root 22 ms, write 3.1 ms"
+        );
+        assert_eq!(time_of_day(UNIX_EPOCH + Duration::from_secs(86_400 * 3 + 3_723)), "01:02:03");
+    }
+}
