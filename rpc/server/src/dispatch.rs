@@ -1,0 +1,437 @@
+//! From the bytes of a request to the bytes of its answer, the same for every transport.
+
+use crate::{
+    batch::{Entries, Run, raw_transaction},
+    budget::{Budget, Charge},
+    config::{BatchSubmit, TransportLimits},
+    metrics::{Metrics, Rejection},
+};
+use futures::FutureExt as _;
+use jsonrpsee::{
+    core::server::{ConnectionId, Extensions, MethodCallback, MethodResponse, MethodSink, Methods, SubscriptionState},
+    core::traits::IdProvider,
+    types::{
+        ErrorObject, ErrorObjectOwned, Id, InvalidRequest, Params, Request, SubscriptionId, TwoPointZero,
+        error::{
+            INVALID_REQUEST_CODE, OVERSIZED_RESPONSE_CODE, TOO_BIG_BATCH_REQUEST_CODE, TOO_BIG_BATCH_RESPONSE_CODE,
+            reject_too_many_subscriptions,
+        },
+    },
+};
+use mundi_rpc_context::code;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::{
+    borrow::Cow,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Instant,
+};
+use tokio::sync::{Semaphore, mpsc};
+
+/// The method whose calls are gathered in batches.
+pub(crate) const SUBMIT: &str = "eth_sendRawTransaction";
+/// Characters of a client's own text that an error repeats.
+const QUOTED: usize = 64;
+
+/// An answer and the room it takes.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) text: String,
+    pub(crate) charge: Option<Charge>,
+}
+
+/// Where a connection's subscriptions go.
+#[derive(Clone, Debug)]
+pub(crate) struct Subscriber {
+    pub(crate) connection: ConnectionId,
+    pub(crate) sink: MethodSink,
+    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) most: usize,
+    /// How many of them the gauge has heard of.
+    pub(crate) counted: Arc<AtomicUsize>,
+}
+
+impl Subscriber {
+    fn active(&self) -> usize {
+        self.most - self.permits.available_permits().min(self.most)
+    }
+
+    /// Tells the gauge how many there are.
+    pub(crate) fn count(&self, now: usize, metrics: &Metrics) {
+        metrics.subscriptions(self.counted.swap(now, Relaxed), now);
+    }
+}
+
+/// Subscriptions are named by random quantities, as clients of Ethereum expect.
+#[derive(Debug)]
+struct HexIds;
+
+impl IdProvider for HexIds {
+    fn next_id(&self) -> SubscriptionId<'static> {
+        match jsonrpsee::server::RandomIntegerIdProvider.next_id() {
+            SubscriptionId::Num(number) => SubscriptionId::Str(format!("{number:#x}").into()),
+            name => name,
+        }
+    }
+}
+
+/// Answers requests with the methods of one listener.
+pub(crate) struct Dispatcher {
+    methods: Methods,
+    submit: Option<BatchSubmit>,
+    batch: usize,
+    response_bytes: usize,
+    notifications: usize,
+    budget: Budget,
+    metrics: Arc<Metrics>,
+}
+
+/// What one object of a request is.
+enum Parsed<'a> {
+    Call(Request<'a>),
+    /// A call without an id: it is not answered, and so it does nothing.
+    Notification,
+    Invalid(Id<'a>, i32),
+}
+
+impl Dispatcher {
+    pub(crate) fn new(
+        methods: Methods,
+        submit: Option<BatchSubmit>,
+        limits: &TransportLimits,
+        budget: Budget,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let submit = submit.filter(|_| methods.method(SUBMIT).is_some());
+        Self {
+            methods,
+            submit,
+            batch: limits.batch,
+            response_bytes: limits.response_bytes,
+            notifications: limits.notifications,
+            budget,
+            metrics,
+        }
+    }
+
+    pub(crate) const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    pub(crate) const fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// Answers one request, which may be a batch. `None` when there is nothing to say: to notifications, and to subscriptions, whose
+    /// answer has gone the way of their notifications.
+    pub(crate) async fn answer(&self, request: &[u8], subscriber: Option<&Subscriber>) -> Option<Answer> {
+        match request.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            Some(b'{') => self.single(request, subscriber).await,
+            Some(b'[') => self.many(request, subscriber).await,
+            _ => Some(self.malformed()),
+        }
+    }
+
+    /// An error for what has no id.
+    pub(crate) fn refusal(&self, code: i32, message: &str) -> Answer {
+        self.metrics.failed(code);
+        let response = MethodResponse::error(Id::Null, ErrorObject::borrowed(code, message, None));
+        Answer { text: into_text(response), charge: None }
+    }
+
+    fn malformed(&self) -> Answer {
+        self.metrics.rejected(Rejection::Malformed);
+        self.refusal(code::PARSE, "Parse error: the request is not a JSON object or a list of them")
+    }
+
+    async fn single(&self, request: &[u8], subscriber: Option<&Subscriber>) -> Option<Answer> {
+        let response = match parse(request) {
+            Parsed::Call(request) => {
+                let id = request.id.clone().into_owned();
+                let response = self.call(request, subscriber, false).await;
+                let told = response.is_subscription();
+                return match self.budget.charge(response.as_json().get().len()) {
+                    _ if told => None,
+                    Some(charge) => Some(Answer { text: into_text(response), charge: Some(charge) }),
+                    None => Some(Answer { text: into_text(self.no_room(id)), charge: None }),
+                };
+            }
+            Parsed::Notification => return None,
+            Parsed::Invalid(_, code::PARSE) => return Some(self.malformed()),
+            Parsed::Invalid(id, code) => self.invalid(id, code),
+        };
+        Some(Answer { text: into_text(response), charge: None })
+    }
+
+    async fn many(&self, request: &[u8], subscriber: Option<&Subscriber>) -> Option<Answer> {
+        let entries = match Entries::parse(request, self.batch) {
+            Ok(entries) => entries,
+            Err(too_many) if too_many => {
+                self.metrics.rejected(Rejection::Batch);
+                let message = format!("the batch has more than {} calls: send several smaller ones", self.batch);
+                return Some(self.refusal(TOO_BIG_BATCH_REQUEST_CODE, &message));
+            }
+            Err(_) => return Some(self.malformed()),
+        };
+        if entries.is_empty() {
+            return Some(self.refusal(INVALID_REQUEST_CODE, "Invalid request: the batch is empty"));
+        }
+        let mut answers = Answers::new(self)?;
+        let mut run = Run::default();
+        for entry in &entries {
+            match parse(entry.get().as_bytes()) {
+                Parsed::Call(request) => {
+                    if self.submit.is_some()
+                        && let Some(raw) = raw_transaction(&request)
+                    {
+                        run.push(request.id, raw);
+                        continue;
+                    }
+                    self.submit(&mut run, &mut answers).await;
+                    let id = request.id.clone().into_owned();
+                    if answers.full {
+                        answers.push(&id, None);
+                    } else {
+                        let response = self.call(request, subscriber, true).await;
+                        answers.push(&id, Some(response.as_json().get()));
+                    }
+                }
+                Parsed::Notification => {}
+                Parsed::Invalid(id, code) => {
+                    self.submit(&mut run, &mut answers).await;
+                    let response = self.invalid(id.clone(), code);
+                    answers.push(&id, Some(response.as_json().get()));
+                }
+            }
+        }
+        self.submit(&mut run, &mut answers).await;
+        answers.finish()
+    }
+
+    /// Gives the gathered transactions away together, and appends the answers.
+    async fn submit(&self, run: &mut Run<'_>, answers: &mut Answers<'_>) {
+        let Some(submit) = self.submit.as_ref().filter(|_| !run.is_empty()) else { return };
+        let (ids, raws) = run.take();
+        if answers.full {
+            ids.iter().for_each(|id| answers.push(id, None));
+            return;
+        }
+        let begun = Instant::now();
+        let results = AssertUnwindSafe(submit(raws)).catch_unwind().await.unwrap_or_default();
+        self.metrics.answered(SUBMIT, ids.len(), begun.elapsed());
+        let mut results = results.into_iter();
+        let mut text = String::new();
+        for id in &ids {
+            text.clear();
+            match results.next() {
+                Some(Ok(hash)) => {
+                    let id = serde_json::to_string(id).expect("an id is JSON");
+                    text.push_str(r#"{"jsonrpc":"2.0","id":"#);
+                    text.push_str(&id);
+                    text.push_str(r#","result":"0x"#);
+                    text.push_str(alloy_primitives::hex::Buffer::<32>::new().format(&hash));
+                    text.push_str(r#""}"#);
+                }
+                Some(Err(error)) => {
+                    self.metrics.failed(error.code);
+                    text.push_str(MethodResponse::error(id.clone(), ErrorObjectOwned::from(error)).as_json().get());
+                }
+                None => text.push_str(self.fault(id.clone()).as_json().get()),
+            }
+            answers.push(id, Some(&text));
+        }
+    }
+
+    /// Answers one call.
+    async fn call(&self, request: Request<'_>, subscriber: Option<&Subscriber>, in_batch: bool) -> MethodResponse {
+        let Request { id, method, params, .. } = request;
+        let Some((name, callback)) = self.methods.method_with_name(&method) else {
+            self.metrics.unknown();
+            let quoted: String = method.chars().take(QUOTED).collect();
+            return self.error(id, code::METHOD_NOT_FOUND, format!("the method {quoted} does not exist/is not available"));
+        };
+        let params = match params.as_ref().map(|params| params.get().trim()) {
+            None | Some("null") => Params::new(None),
+            Some(list) if list.starts_with('[') => Params::new(Some(list)),
+            Some(_) => {
+                return self.error(id, code::INVALID_PARAMS, "non-array args: the parameters have to be a list".to_owned());
+            }
+        };
+        let begun = Instant::now();
+        let work = AssertUnwindSafe(self.run(callback, id.clone(), params, subscriber, in_batch));
+        let response = work.catch_unwind().await.unwrap_or_else(|_| self.fault(id));
+        self.metrics.answered(name, 1, begun.elapsed());
+        if let Some(code) = response.as_error_code() {
+            self.metrics.failed(code);
+        }
+        response
+    }
+
+    async fn run(
+        &self,
+        callback: &MethodCallback,
+        id: Id<'_>,
+        params: Params<'_>,
+        subscriber: Option<&Subscriber>,
+        in_batch: bool,
+    ) -> MethodResponse {
+        let (most, extensions) = (self.response_bytes, Extensions::new());
+        let connection = subscriber.map_or(ConnectionId(0), |subscriber| subscriber.connection);
+        match (callback, subscriber) {
+            (MethodCallback::Sync(method), _) => method(id, params, most, extensions),
+            (MethodCallback::Async(method), _) => {
+                method(id.into_owned(), params.into_owned(), connection, most, extensions).await
+            }
+            (MethodCallback::Subscription(method), Some(subscriber)) => {
+                let Ok(subscription_permit) = Arc::clone(&subscriber.permits).try_acquire_owned() else {
+                    let most = u32::try_from(subscriber.most).unwrap_or(u32::MAX);
+                    return MethodResponse::error(id, reject_too_many_subscriptions(most));
+                };
+                let state = SubscriptionState { conn_id: connection, id_provider: &HexIds, subscription_permit };
+                let response = if in_batch {
+                    let (sender, receiver) = mpsc::channel(self.notifications);
+                    let response = method(id, params, MethodSink::new(sender), state, extensions).await;
+                    after_batch(&response, receiver, subscriber.sink.clone()).await;
+                    response
+                } else {
+                    method(id, params, subscriber.sink.clone(), state, extensions).await
+                };
+                subscriber.count(subscriber.active(), &self.metrics);
+                response
+            }
+            (MethodCallback::Unsubscription(method), Some(subscriber)) => {
+                let response = method(id, params, connection, most, extensions);
+                subscriber.count(subscriber.active(), &self.metrics);
+                response
+            }
+            (MethodCallback::Subscription(_) | MethodCallback::Unsubscription(_), None) => MethodResponse::error(
+                id,
+                ErrorObject::borrowed(
+                    code::METHOD_NOT_FOUND,
+                    "notifications not supported: subscriptions need a WebSocket or the Unix socket",
+                    None,
+                ),
+            ),
+        }
+    }
+
+    fn error(&self, id: Id<'_>, code: i32, message: String) -> MethodResponse {
+        self.metrics.failed(code);
+        MethodResponse::error(id, ErrorObjectOwned::owned(code, message, None::<()>))
+    }
+
+    fn invalid(&self, id: Id<'_>, code: i32) -> MethodResponse {
+        self.metrics.rejected(Rejection::Malformed);
+        self.error(id, code, "Invalid request: it has to have jsonrpc \"2.0\", an id and a method".to_owned())
+    }
+
+    fn fault(&self, id: Id<'_>) -> MethodResponse {
+        self.error(id, code::INTERNAL, "the method failed; this is a fault of the node".to_owned())
+    }
+
+    fn no_room(&self, id: Id<'_>) -> MethodResponse {
+        self.metrics.rejected(Rejection::Memory);
+        self.error(id, code::LIMIT, "the node holds too many large answers; try again later".to_owned())
+    }
+}
+
+/// The subscription's answer is in the batch's; what follows it is passed on.
+async fn after_batch(response: &MethodResponse, mut receiver: mpsc::Receiver<Box<RawValue>>, sink: MethodSink) {
+    if !response.is_subscription() || receiver.recv().await.is_none() || response.is_error() {
+        return;
+    }
+    tokio::spawn(async move {
+        loop {
+            let notification = tokio::select! {
+                notification = receiver.recv() => notification,
+                () = sink.closed() => None,
+            };
+            let Some(notification) = notification else { return };
+            if sink.send(notification).await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+fn parse(object: &[u8]) -> Parsed<'_> {
+    /// A request that does not parse as a call.
+    #[derive(Deserialize)]
+    struct Other<'a> {
+        #[serde(rename = "jsonrpc")]
+        _version: TwoPointZero,
+        #[serde(borrow)]
+        id: Option<&'a RawValue>,
+        #[serde(borrow, rename = "method")]
+        _method: Cow<'a, str>,
+    }
+    if let Ok(request) = serde_json::from_slice(object) {
+        return Parsed::Call(request);
+    }
+    if let Ok(Other { id: None, .. }) = serde_json::from_slice(object) {
+        return Parsed::Notification;
+    }
+    match serde_json::from_slice::<InvalidRequest<'_>>(object) {
+        Ok(InvalidRequest { id }) => Parsed::Invalid(id, INVALID_REQUEST_CODE),
+        Err(error) if error.is_data() => Parsed::Invalid(Id::Null, INVALID_REQUEST_CODE),
+        Err(_) => Parsed::Invalid(Id::Null, code::PARSE),
+    }
+}
+
+fn into_text(response: MethodResponse) -> String {
+    String::from(Box::<str>::from(response.into_json()))
+}
+
+/// The answers of a batch, as far as there is room.
+struct Answers<'a> {
+    dispatcher: &'a Dispatcher,
+    text: String,
+    charge: Charge,
+    full: bool,
+}
+
+impl<'a> Answers<'a> {
+    fn new(dispatcher: &'a Dispatcher) -> Option<Self> {
+        let charge = dispatcher.budget.charge(0)?;
+        Some(Self { dispatcher, text: String::from("["), charge, full: false })
+    }
+
+    /// Appends an answer. When it does not fit, or is not even there because those before did not, an error stands for it.
+    fn push(&mut self, id: &Id<'_>, answer: Option<&str>) {
+        if self.text.len() > 1 {
+            self.text.push(',');
+        }
+        let dispatcher = self.dispatcher;
+        let error = match answer {
+            None => dispatcher.error(
+                id.clone(),
+                TOO_BIG_BATCH_RESPONSE_CODE,
+                format!("not run: the answers before exceed the limit of {} bytes", dispatcher.response_bytes),
+            ),
+            Some(answer) if self.text.len() + answer.len() + 1 > dispatcher.response_bytes => dispatcher.error(
+                id.clone(),
+                OVERSIZED_RESPONSE_CODE,
+                format!("the batch's answers exceed the limit of {} bytes", dispatcher.response_bytes),
+            ),
+            Some(answer) if dispatcher.budget.grow(&mut self.charge, answer.len()) => {
+                return self.text.push_str(answer);
+            }
+            Some(_) => dispatcher.no_room(id.clone()),
+        };
+        self.full = true;
+        self.text.push_str(error.as_json().get());
+    }
+
+    /// `None` if all were notifications.
+    fn finish(mut self) -> Option<Answer> {
+        if self.text.len() == 1 {
+            return None;
+        }
+        self.text.push(']');
+        Some(Answer { text: self.text, charge: Some(self.charge) })
+    }
+}
