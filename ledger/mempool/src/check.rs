@@ -38,8 +38,11 @@ pub(crate) struct Decoded {
 /// Decodes the network form, strictly: one encoding, nothing after it.
 pub(crate) fn decode(context: &Context, config: &Config, bytes: &[u8]) -> Result<Decoded, PoolError> {
     let limit = match bytes.first() {
+        // Below 0x80 it is a type (EIP-2718).
+        Some(tx_type @ 5..0x80) => return Err(PoolError::Type { tx_type: *tx_type, fork: context.fork }),
         Some(3) => config.max_blob_tx_bytes,
-        _ => config.max_tx_bytes,
+        Some(_) => config.max_tx_bytes,
+        None => return Err(PoolError::Decode("no bytes".into())),
     };
     if bytes.len() > limit {
         return Err(PoolError::Size { size: bytes.len(), limit });

@@ -24,6 +24,7 @@ impl Mempool {
         let before = self.context.load_full();
         let context = Arc::new(Context::new(&self.spec, new.head.clone(), before.generation + 1));
         self.context.store(Arc::clone(&context));
+        let outdated = std::mem::take(&mut *self.lingering.lock().expect("no holder panics"));
         let included: HashSet<B256> = new.included.iter().copied().collect();
         let mut changed: [Vec<(Address, Account)>; SHARDS] = [const { Vec::new() }; SHARDS];
         for (address, account) in &new.accounts {
@@ -43,6 +44,7 @@ impl Mempool {
             }
         }
         self.skipped(&new.skipped);
+        drop(outdated);
     }
 
     /// The chain is another one. All senders are looked at; what was in flight stays so, because payloads that were made are still
@@ -52,6 +54,7 @@ impl Mempool {
         let generation = self.context.load().generation + 1;
         let context = Arc::new(Context::new(&self.spec, new.head.clone(), generation));
         self.context.store(Arc::clone(&context));
+        self.lingering.lock().expect("no holder panics").clear();
         for index in 0..SHARDS {
             self.enter(&mut self.shard(index), &context);
             // States may be slow: they are read without the lock. Whoever comes meanwhile has read the new one.
@@ -80,7 +83,8 @@ impl Mempool {
     /// The shard learns of a head.
     fn enter(&self, shard: &mut Shard, context: &Context) {
         shard.generation = context.generation;
-        shard.rebase(context.head.base_fee, context.head.blob_base_fee);
+        shard.rebase_line(context.head.base_fee, context.head.blob_base_fee);
+        shard.rebase_tails(context.head.base_fee);
         let now = self.clock.now();
         if let Some(since) = now.checked_sub(self.config.lifetime) {
             for entry in self.expired(shard, since, now) {

@@ -45,6 +45,8 @@ pub struct Mempool {
     pub(crate) following: Mutex<()>,
     cells: Box<[Cell]>,
     hashes: Box<[Mutex<B256Map<Arc<PooledTransaction>>>]>,
+    /// What the newest block included.
+    pub(crate) lingering: Mutex<B256Map<Arc<PooledTransaction>>>,
     arrivals: AtomicU64,
     transactions: AtomicUsize,
     bytes: AtomicUsize,
@@ -76,7 +78,8 @@ impl Mempool {
         let (base_fee, blob_base_fee) = (head.base_fee, head.blob_base_fee);
         let cell = |_| {
             let mut shard = Shard::new(&config);
-            shard.rebase(base_fee, blob_base_fee);
+            shard.rebase_line(base_fee, blob_base_fee);
+            shard.rebase_tails(base_fee);
             Cell { shard: Mutex::new(shard), worst: AtomicU64::new(u64::MAX) }
         };
         Self {
@@ -84,6 +87,7 @@ impl Mempool {
             hashes: (0..SHARDS).map(|_| Mutex::default()).collect(),
             context: ArcSwap::from_pointee(Context::new(&spec, head, 0)),
             following: Mutex::new(()),
+            lingering: Mutex::default(),
             arrivals: AtomicU64::new(0),
             transactions: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
@@ -155,8 +159,14 @@ impl Mempool {
         self.hashes[usize::from(hash[31]) % SHARDS].lock().expect("no holder panics")
     }
 
-    /// The transaction with this hash.
+    /// The transaction with this hash, if it is in the pool, or was included in the newest block that the pool knows: the pool
+    /// hears of a block a moment before others do, and nobody shall find it nowhere.
     pub fn get(&self, hash: &B256) -> Option<Arc<PooledTransaction>> {
+        self.pooled(hash).or_else(|| self.lingering.lock().expect("no holder panics").get(hash).cloned())
+    }
+
+    /// The transaction with this hash, if it is in the pool.
+    pub(crate) fn pooled(&self, hash: &B256) -> Option<Arc<PooledTransaction>> {
         self.hashes(hash).get(hash).cloned()
     }
 
@@ -181,7 +191,10 @@ impl Mempool {
 
     /// The opposite of [`Self::remember`], with its reason told. Room is given back. The caller holds the lock of the
     /// sender's shard.
-    pub(crate) fn forget(&self, tx: &PooledTransaction, reason: DropReason) {
+    pub(crate) fn forget(&self, tx: &Arc<PooledTransaction>, reason: DropReason) {
+        if reason == DropReason::Included {
+            self.lingering.lock().expect("no holder panics").insert(tx.hash, Arc::clone(tx));
+        }
         self.forget_quietly(tx, reason);
         self.release(1, tx.size());
         self.tell(PoolEvent::Dropped { hash: tx.hash, reason });

@@ -53,7 +53,7 @@ impl Mempool {
         let mut best: BinaryHeap<(Rank, usize)> = (0..SHARDS)
             .filter_map(|index| {
                 let mut shard = self.shard(index);
-                shard.rebase(limits.base_fee, limits.blob_base_fee);
+                shard.rebase_line(limits.base_fee, limits.blob_base_fee);
                 shard.best().map(|(rank, _)| (rank, index))
             })
             .collect();
@@ -95,7 +95,7 @@ impl Mempool {
     /// These were handed out and are in no payload after all: they may be handed out again.
     pub fn returned(&self, hashes: impl IntoIterator<Item = B256>) {
         for hash in hashes {
-            let Some(tx) = self.get(&hash) else { continue };
+            let Some(tx) = self.pooled(&hash) else { continue };
             let mut shard = self.shard_of(&tx.sender());
             if let Some(slot) = shard.slot(&tx.sender()) {
                 shard.change(slot, |sender| {

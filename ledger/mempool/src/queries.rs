@@ -5,6 +5,7 @@ use crate::{
     events::DropReason,
     fees::Slot,
     pool::{Mempool, SHARDS},
+    sender::Sender,
     shard::Shard,
     transaction::PooledTransaction,
 };
@@ -64,10 +65,12 @@ impl Mempool {
         self.content_from(sender).pending
     }
 
-    /// The first nonce that neither the chain nor the pool has used, counted without gaps; `None` if the sender has no
-    /// transactions here, so that the chain's nonce is the answer.
+    /// The first nonce that neither the chain nor the pool has used, counted without gaps; `None` if the account cannot be
+    /// read. The chain is the one that the pool has followed, so that between two blocks no nonce is given out again.
     pub fn next_nonce(&self, sender: &Address) -> Option<u64> {
-        self.shard_of(sender).find(sender).map(crate::sender::Sender::next_nonce)
+        let here = self.shard_of(sender).find(sender).map(Sender::next_nonce);
+        // A sender that a block has emptied is gone only after the pool has that block's state.
+        here.or_else(|| self.context.load().account(sender).ok().map(|account| account.nonce))
     }
 
     /// The transaction that a sender has at a nonce.
@@ -101,7 +104,7 @@ impl Mempool {
     }
 
     pub(crate) fn drop_one(&self, hash: &B256, reason: DropReason) -> Option<Arc<PooledTransaction>> {
-        let tx = self.get(hash)?;
+        let tx = self.pooled(hash)?;
         let mut shard = self.shard_of(&tx.sender());
         let slot = shard.slot(&tx.sender())?;
         let here = shard.sender(slot).get(tx.nonce).is_some_and(|entry| entry.tx.hash == *hash);
@@ -134,7 +137,7 @@ impl Mempool {
     }
 }
 
-fn content_of(sender: &crate::sender::Sender) -> SenderContent {
+fn content_of(sender: &Sender) -> SenderContent {
     let all = sender.entries().map(|entry| Arc::clone(&entry.tx));
     let (pending, queued) = all.partition(|tx| sender.is_pending(tx.nonce));
     SenderContent { pending, queued }

@@ -222,11 +222,12 @@ impl Sender {
         if account.balance < self.dearest {
             self.drop_unfunded(&mut gone);
         }
-        for nonce in gone.iter().map(|entry| entry.tx.nonce) {
-            // Those below the account's nonce were the first ones: one correction serves them all.
-            if nonce >= account.nonce || nonce + 1 == account.nonce {
-                self.lay_floors(nonce);
-            }
+        // All below the account's nonce were the first ones: one correction serves them. The others leave gaps.
+        if !gone.is_empty() {
+            self.lay_floors(account.nonce);
+        }
+        for nonce in gone.iter().map(|entry| entry.tx.nonce).filter(|nonce| *nonce >= account.nonce) {
+            self.lay_floors(nonce);
         }
         self.settle();
         gone

@@ -73,6 +73,7 @@ pub(crate) struct Worst {
 pub(crate) struct Shard {
     /// Of the newest head that this shard knows.
     pub(crate) generation: u64,
+    /// By which the line is ordered.
     base_fee: u64,
     blob_base_fee: u128,
     slots: Vec<Option<Place>>,
@@ -196,12 +197,10 @@ impl Shard {
         None
     }
 
-    /// Moves to other fees. Those whose place in line depends on it are moved, the others are not touched.
-    pub(crate) fn rebase(&mut self, base_fee: u64, blob_base_fee: u128) {
+    /// Orders the line by other fees. Those whose place depends on it are moved, the others are not touched.
+    pub(crate) fn rebase_line(&mut self, base_fee: u64, blob_base_fee: u128) {
         if base_fee != self.base_fee {
             self.base_fee = base_fee;
-            self.pending_tails.rebase(base_fee);
-            self.queued_tails.rebase(base_fee);
             if let Line::Fees(line) = &mut self.line {
                 line.rebase(base_fee);
             }
@@ -215,6 +214,12 @@ impl Shard {
                 self.unpark(slot);
             }
         }
+    }
+
+    /// Orders what may be evicted by another base fee.
+    pub(crate) fn rebase_tails(&mut self, base_fee: u64) {
+        self.pending_tails.rebase(base_fee);
+        self.queued_tails.rebase(base_fee);
     }
 
     fn unpark(&mut self, slot: Slot) {

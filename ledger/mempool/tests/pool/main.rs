@@ -1,0 +1,14 @@
+//! The pool from outside: what it takes, hands out, drops and remembers.
+
+mod authorities;
+mod blobs;
+mod bounds;
+mod conformance;
+mod follow;
+mod journal;
+mod model;
+mod order;
+mod queues;
+mod stress;
+mod validation;
+mod world;
