@@ -1,12 +1,19 @@
 //! Servers over the methods.
 
 use crate::{error::NodeError, metrics::Figures, threads::Threads};
+use alloy_primitives::Bytes;
+use futures::FutureExt as _;
 use mundi_rpc_context::{Ctx, Methods};
-use mundi_rpc_server::{ServerConfig, ServerHandle};
+use mundi_rpc_server::{BatchSubmit, ServerConfig, ServerHandle};
+use std::sync::Arc;
 
 /// All methods that a node of this kind has.
 pub(crate) fn methods(ctx: &Ctx) -> Methods {
-    Methods::new(Ctx::clone(ctx))
+    let mut methods = Methods::new(Ctx::clone(ctx));
+    methods.merge(mundi_rpc_eth::methods(Ctx::clone(ctx)));
+    methods.merge(mundi_rpc_call::methods(Ctx::clone(ctx)));
+    methods.merge(mundi_rpc_trace::methods(Ctx::clone(ctx)));
+    methods
 }
 
 /// Opens all listeners.
@@ -17,7 +24,16 @@ pub(crate) fn start(
     threads: &Threads,
 ) -> Result<ServerHandle, NodeError> {
     let (module, specs) = methods(ctx).into_parts();
-    let config = ServerConfig { version: env!("CARGO_PKG_VERSION").to_owned(), ..config };
+    let config = ServerConfig {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        submit: Some(submit(Ctx::clone(ctx))),
+        ..config
+    };
     let start = mundi_rpc_server::start(config, module, specs);
     Figures::within(figures, || threads.network.block_on(start)).map_err(NodeError::Server)
+}
+
+/// Takes the raw transactions of a batch together.
+fn submit(ctx: Ctx) -> BatchSubmit {
+    Arc::new(move |raws: Vec<Bytes>| mundi_rpc_eth::submit_batch(Ctx::clone(&ctx), raws).boxed())
 }

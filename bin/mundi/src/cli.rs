@@ -1,12 +1,14 @@
 //! What the command line takes. The help texts are a newcomer's first lesson: they say what a command is for, and
 //! show it in use.
 
+mod bench_node;
 mod bench_state;
 mod dev;
 mod generate;
 mod import;
 mod state;
 
+pub(crate) use bench_node::BenchNodeArgs;
 pub(crate) use bench_state::BenchStateArgs;
 pub(crate) use dev::{DevArgs, TransactionOrder, why_not};
 pub(crate) use generate::GenerateArgs;
@@ -302,7 +304,8 @@ pub(crate) struct BlockTestArgs {
 #[command(after_help = "\
 Examples:
   mundi bench execution --quick
-  mundi bench execution --only erc20 --threads 2")]
+  mundi bench execution --only erc20 --threads 2
+  mundi bench node")]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
     pub(crate) command: BenchCommand,
@@ -312,6 +315,7 @@ pub(crate) struct BenchArgs {
 pub(crate) enum BenchCommand {
     Execution(BenchExecutionArgs),
     State(BenchStateArgs),
+    Node(BenchNodeArgs),
 }
 
 /// Measure the engine against sequential execution, on generated blocks and on yours.

@@ -91,11 +91,12 @@ fn wallet(args: &DevArgs) -> eyre::Result<Wallet> {
         MnemonicBuilder::<English>::default()
             .phrase(mnemonic.as_str())
             .derivation_path(format!("{}{index}", accounts.derivation_path))
-            .and_then(MnemonicBuilder::build)
+            .and_then(|builder| builder.build())
     });
     let signers = signers.collect::<Result<_, _>>().wrap_err("these words and this path make no keys")?;
-    let balance = parse_ether(&accounts.balance)
-        .wrap_err_with(|| format!("`{}` is no amount of ether: expected as in 10000 or 0.5", accounts.balance))?;
+    let balance = parse_ether(&accounts.balance).wrap_err_with(|| {
+        format!("`{}` is no amount of ether: expected as in 10000 or 0.5", accounts.balance)
+    })?;
     Ok(Wallet { signers, mnemonic, path: accounts.derivation_path.clone(), balance })
 }
 
@@ -140,11 +141,8 @@ fn config(args: &DevArgs, wallet: &Wallet) -> eyre::Result<NodeConfig> {
         ..ServerConfig::default()
     };
     config.metrics = args.server.metrics_port.map(loopback);
-    config.developer = Some(Developer {
-        signers: wallet.signers.clone(),
-        next,
-        allow_public: args.server.allow_public,
-    });
+    config.developer =
+        Some(Developer { signers: wallet.signers.clone(), next, allow_public: args.server.allow_public });
     Ok(config)
 }
 

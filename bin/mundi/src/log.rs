@@ -65,7 +65,11 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'w> FormatFields<'w> + 'stat
             Level::DEBUG => ("debug ", "\x1b[34m"),
             Level::TRACE => ("trace ", "\x1b[35m"),
         };
-        if self.color { write!(out, "{color}{name}{plain}")? } else { out.write_str(name)? }
+        if self.color {
+            write!(out, "{color}{name}{plain}")?
+        } else {
+            out.write_str(name)?
+        }
         if event.metadata().target() == "block" && line.has("height") && line.message.is_empty() {
             return writeln!(out, "{}", block(&line, self.color)?);
         }

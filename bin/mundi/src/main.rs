@@ -5,6 +5,7 @@
 //! else to standard error.
 
 mod bench;
+mod bench_node;
 mod bench_state;
 mod cli;
 mod conformance;
@@ -95,6 +96,7 @@ fn run(cli: Cli) -> eyre::Result<Verdict> {
         Command::Bench(args) => match args.command {
             BenchCommand::Execution(execution) => bench::run(&execution),
             BenchCommand::State(state) => bench_state::run(&state),
+            BenchCommand::Node(node) => bench_node::run(&node),
         },
         Command::Generate(args) => generate::run(&args),
         Command::Completions { shell } => {

@@ -9,10 +9,7 @@ use std::thread;
 pub(crate) fn run_until(interrupt: &mut Interrupt, node: Node) -> eyre::Result<Verdict> {
     let waker = interrupt.waker()?;
     let halted = node.watch_for_halt(move || waker.wake());
-    thread::Builder::new()
-        .name("halt".into())
-        .spawn(halted)
-        .wrap_err("cannot start a thread")?;
+    thread::Builder::new().name("halt".into()).spawn(halted).wrap_err("cannot start a thread")?;
     interrupt.wait()?;
     let reason = node.halted();
     tracing::info!(target: "node", "stopping; once more to stop at once");

@@ -27,7 +27,10 @@ pub(super) fn text(node: &Node, wallet: &Wallet, args: &DevArgs) -> String {
         }
         let _ = writeln!(text, "\nMnemonic         {}", wallet.mnemonic);
         let _ = writeln!(text, "Derivation path  {}", wallet.path);
-        let _ = writeln!(text, "These keys are known to everybody or printed above: send nothing of worth to them.\n");
+        let _ = writeln!(
+            text,
+            "These keys are known to everybody or printed above: send nothing of worth to them.\n"
+        );
     }
     let fact = |text: &mut String, name: &str, value: &dyn std::fmt::Display| {
         let _ = writeln!(text, "{name:<17}{value}");
@@ -92,7 +95,8 @@ pub(super) fn json(node: &Node, wallet: &Wallet) -> String {
     let head = node.ledger().head();
     let header = &head.block.header;
     let addresses: Vec<_> = wallet.signers.iter().map(|signer| signer.address().to_string()).collect();
-    let keys: Vec<_> = wallet.signers.iter().map(|signer| B256::from(signer.to_bytes()).to_string()).collect();
+    let keys: Vec<_> =
+        wallet.signers.iter().map(|signer| B256::from(signer.to_bytes()).to_string()).collect();
     let endpoints = node.addresses();
     let config = json!({
         "available_accounts": addresses,

@@ -1,0 +1,69 @@
+//! `mundi bench node`.
+
+use crate::{Verdict, cli::BenchNodeArgs, console};
+use eyre::WrapErr as _;
+use mundi_load::{Child, LoadReport, NodeReport, Outcome, Round, recovery_rate};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Transactions whose senders are recovered to find the ceiling: a fraction of a second.
+const SAMPLES: usize = 5_000;
+
+/// A node to measure.
+struct Target {
+    name: &'static str,
+    url: String,
+    pid: Option<u32>,
+    rounds: Vec<Outcome>,
+}
+
+pub(crate) fn run(args: &BenchNodeArgs) -> eyre::Result<Verdict> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let report = runtime.block_on(measure(args))?;
+    console::print_as(args.output, &report)?;
+    let lost = |round: &Outcome| round.committed < round.sent;
+    let own = report.nodes.first().is_some_and(|node| node.rounds.iter().any(lost));
+    Ok(if own { Verdict::Wrong } else { Verdict::Right })
+}
+
+async fn measure(args: &BenchNodeArgs) -> eyre::Result<LoadReport> {
+    let program = match &args.program {
+        Some(program) => program.clone(),
+        None => std::env::current_exe().wrap_err("cannot find this program")?,
+    };
+    let child =
+        Child::start(&program, &["dev", "--port", "0", "--quiet", "--mnemonic", &args.mnemonic]).await?;
+    let mut targets =
+        vec![Target { name: "mundi", url: child.url.clone(), pid: child.pid(), rounds: Vec::new() }];
+    if let Some(url) = &args.vs {
+        targets.push(Target { name: "other", url: url.clone(), pid: args.vs_pid, rounds: Vec::new() });
+    }
+    let mut round = Round {
+        workload: args.workload,
+        transport: args.transport,
+        transactions: args.transactions.get(),
+        batch: args.batch.get(),
+        connections: args.connections.get(),
+        senders: args.senders.get(),
+        seed: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()) << 16,
+        mnemonic: args.mnemonic.clone(),
+    };
+    let recovered = recovery_rate(SAMPLES);
+    let bar = console::bar("rounds");
+    bar.set_length((args.rounds.get() * targets.len()) as u64);
+    for _ in 0..args.rounds.get() {
+        for target in &mut targets {
+            bar.set_message(target.name);
+            round.seed += 1;
+            target.rounds.push(round.run(&target.url, target.pid).await?);
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    child.stop().await?;
+    let cores = console::threads(None).get();
+    let mut report = LoadReport::new(&round, cores, recovered);
+    for Target { name, rounds, .. } in targets {
+        report.nodes.push(NodeReport::new(name.to_owned(), rounds, cores, recovered));
+    }
+    Ok(report)
+}
