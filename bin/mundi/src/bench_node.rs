@@ -30,8 +30,7 @@ async fn measure(args: &BenchNodeArgs) -> eyre::Result<LoadReport> {
         Some(program) => program.clone(),
         None => std::env::current_exe().wrap_err("cannot find this program")?,
     };
-    let child =
-        Child::start(&program, &["dev", "--port", "0", "--quiet", "--mnemonic", &args.mnemonic]).await?;
+    let child = Child::start(&program, &["dev", "--quiet", "--mnemonic", &args.mnemonic]).await?;
     let mut targets =
         vec![Target { name: "mundi", url: child.url.clone(), pid: child.pid(), rounds: Vec::new() }];
     if let Some(url) = &args.vs {

@@ -1,11 +1,16 @@
 //! Processes: the node under load, and what it spends.
 
-use crate::connection::LoadError;
-use std::{fs, path::Path, process::Stdio, time::Duration};
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::Command,
+use crate::connection::{Connection, LoadError, Transport};
+use std::{
+    fs,
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant},
 };
+use tokio::{net::TcpListener, process::Command};
+
+/// How long a node may take until it answers.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a process has used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
@@ -40,30 +45,31 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts `program arguments` and waits until it says where it listens: the first `http://` address that it prints.
+    /// Starts `program arguments --port PORT` on a port that is free, and waits until it answers.
     pub async fn start(program: &Path, arguments: &[&str]) -> Result<Self, LoadError> {
+        let port = TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port();
         let mut process = Command::new(program)
             .args(arguments)
+            .args(["--port", &port.to_string()])
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(Stdio::null())
             .stderr(Stdio::inherit())
             .kill_on_drop(true)
             .spawn()?;
-        let output = process.stdout.take().ok_or_else(|| eyre::eyre!("no standard output"))?;
-        let mut lines = BufReader::new(output).lines();
-        let found = async {
-            while let Some(line) = lines.next_line().await? {
-                if let Some(at) = line.find("http://") {
-                    let url: String = line[at..].chars().take_while(|c| !c.is_whitespace()).collect();
-                    return Ok(url);
-                }
+        let url = format!("http://127.0.0.1:{port}");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = process.try_wait()? {
+                eyre::bail!("{} ended with {status} before it answered", program.display());
             }
-            Err(eyre::eyre!("{} ended before it said where it listens", program.display()))
-        };
-        let url = tokio::time::timeout(Duration::from_secs(30), found).await??;
-        // It may write more, and must not wait for somebody to read it.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Ok(Self { process, url })
+            if Connection::open(&url, Transport::Http).await.is_ok() {
+                return Ok(Self { process, url });
+            }
+            if Instant::now() > deadline {
+                eyre::bail!("{} does not answer at {url}", program.display());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Its number.

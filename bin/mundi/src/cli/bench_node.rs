@@ -62,6 +62,6 @@ pub(crate) struct BenchNodeArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) program: Option<PathBuf>,
     /// How to print the result.
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub(crate) output: Output,
 }
