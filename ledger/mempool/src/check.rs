@@ -48,7 +48,10 @@ pub(crate) fn decode(context: &Context, config: &Config, bytes: &[u8]) -> Result
         return Err(PoolError::Size { size: bytes.len(), limit });
     }
     let envelope = TxEnvelope::decode_2718_exact(bytes).map_err(|error| match error {
-        Eip2718Error::UnexpectedType(tx_type) => PoolError::Type { tx_type, fork: context.fork },
+        // Known types have passed the first check, so it is that of no type.
+        Eip2718Error::UnexpectedType(_) => {
+            PoolError::Decode("neither a known type nor a legacy transaction".into())
+        }
         error => PoolError::Decode(error.to_string()),
     })?;
     let again = envelope.encoded_2718();
@@ -243,6 +246,7 @@ pub(crate) fn pooled(
         origin: arrival.origin,
         signed: arrival.signed,
         nonce: envelope.nonce(),
+        gas: envelope.gas_limit(),
         fees: Fees::new(cap, envelope.max_priority_fee_per_gas().unwrap_or(cap)),
         blobs: envelope.blob_count().unwrap_or_default(),
         blob_cap: envelope.max_fee_per_blob_gas().unwrap_or_default(),

@@ -76,9 +76,8 @@ impl Mempool {
                     continue;
                 }
                 let Some(head) = shard.sender(slot).head() else { break };
-                let tx = Arc::clone(&head.tx);
-                if left.take(tx.executable().env.gas_limit, tx.encoded, tx.blobs) {
-                    proposed.push(Arc::clone(&tx.ordered));
+                if left.take(head.tx.gas, head.tx.encoded, head.tx.blobs) {
+                    proposed.push(Arc::clone(&head.tx.ordered));
                     shard.change(slot, |sender| sender.take_head());
                 } else {
                     shard.set_aside(slot);

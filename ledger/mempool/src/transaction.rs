@@ -26,6 +26,7 @@ pub struct PooledTransaction {
     pub(crate) signed: bool,
     // What queues and orders look at all the time.
     pub(crate) nonce: u64,
+    pub(crate) gas: u64,
     pub(crate) fees: Fees,
     pub(crate) blobs: u64,
     pub(crate) blob_cap: u128,

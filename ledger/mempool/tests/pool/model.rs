@@ -57,6 +57,9 @@ impl Tx {
     }
 }
 
+/// Whether it is pending, its effective tip, and its arrival: the least is evicted.
+type Worth = (bool, i128, Reverse<usize>);
+
 /// The model: transactions by sender and nonce, and what the chain says of the senders.
 struct Model {
     txs: BTreeMap<(usize, u64), Tx>,
@@ -86,7 +89,7 @@ impl Model {
     }
 
     /// What the last transaction of a sender is worth, unless it is in flight.
-    fn tail(&self, sender: usize) -> Option<((bool, i128, Reverse<usize>), u64)> {
+    fn tail(&self, sender: usize) -> Option<(Worth, u64)> {
         let (nonce, last) = self.of(sender).next_back().filter(|(_, tx)| !tx.in_flight)?;
         Some(((nonce < self.pending_end(sender), self.floor(sender), Reverse(last.arrival)), nonce))
     }
@@ -131,14 +134,8 @@ impl Model {
                     self.of(sender).filter(|(nonce, _)| *nonce < end).map(|(_, tx)| tx.cost).sum();
                 let pending = nonce <= end && paid + tx.cost <= balance;
                 let worst = (0..SENDERS).filter_map(|sender| Some((self.tail(sender)?, sender))).min();
-                let Some((((worst_pending, worst_tip, _), last), victim)) =
-                    worst.filter(|(((worst_pending, worst_tip, _), _), _)| {
-                        (*worst_pending, *worst_tip) < (pending, floor)
-                    })
-                else {
-                    return Err(ErrorKind::Full);
-                };
-                let _ = (worst_pending, worst_tip);
+                let worse = worst.filter(|(((other, tip, _), _), _)| (*other, *tip) < (pending, floor));
+                let Some(((_, last), victim)) = worse else { return Err(ErrorKind::Full) };
                 self.txs.remove(&(victim, last));
             }
             tx.arrival = self.arrivals;
@@ -324,7 +321,7 @@ fn compare(pool: &Mempool, model: &Model, one_shard: bool, deed: &Deed) -> Resul
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_pool_does_what_the_model_does(deeds in deeds(), fifo in any::<bool>()) {
