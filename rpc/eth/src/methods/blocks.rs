@@ -41,7 +41,7 @@ fn blocks(methods: &mut Methods) {
         "A block; null if there is none. `pending` is the next one, as far as it is known.",
         &[HEIGHT, whole],
         Schema::Nullable(&schemas::BLOCK),
-        |ctx, args| block_by_number(ctx, args),
+        block_by_number,
     );
     methods.add(
         Cost::Read,

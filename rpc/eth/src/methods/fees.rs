@@ -70,7 +70,7 @@ pub(super) fn add(methods: &mut Methods) {
             optional("rewardPercentiles", Schema::Array(&Schema::Number)),
         ],
         schemas::FEE_HISTORY,
-        |ctx, args| fee_history(ctx, args),
+        fee_history,
     );
 }
 

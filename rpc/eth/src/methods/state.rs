@@ -67,7 +67,7 @@ pub(super) fn add(methods: &mut Methods) {
         "The values of slots of several accounts.",
         &[required("slots", Schema::Map(&Schema::Array(&Schema::Hash))), BLOCK],
         Schema::Map(&Schema::Array(&Schema::Hash)),
-        |ctx, args| storage_values(ctx, args),
+        storage_values,
     );
     methods.add(
         Cost::Read,
@@ -75,7 +75,7 @@ pub(super) fn add(methods: &mut Methods) {
         "An account and slots of it with Merkle proofs (EIP-1186).",
         &[ADDRESS, required("slots", Schema::Array(&Schema::Text)), BLOCK],
         schemas::PROOF,
-        |ctx, args| proof(ctx, args),
+        proof,
     );
     methods.add(
         Cost::Read,
