@@ -40,9 +40,7 @@ impl Place {
         let (block, state): (_, LedgerState) = ctx.state(Some(id))?;
         let view = View::of(state);
         if id == BlockId::Number(BlockNumberOrTag::Pending) {
-            let (_, header) = Environment::pending(ctx);
-            let point = ForkPoint::new(header.number, header.timestamp)
-                .with_parent_total_difficulty(block.total_difficulty);
+            let (header, point) = Environment::header_after(ctx, &block);
             return Ok(Self { header, point, view });
         }
         Ok(Self { header: block.header.clone(), point: ctx.ledger.point(&block), view })

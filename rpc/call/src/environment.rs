@@ -39,12 +39,16 @@ impl Environment {
 
     /// As transactions of the block after the newest see it, by what is known of that block; with its header.
     pub fn pending(ctx: &Context) -> (Self, Header) {
-        let parent = &ctx.ledger.head().block;
+        let (header, point) = Self::header_after(ctx, &ctx.ledger.head().block);
+        (Self::of_header(ctx, point, &header), header)
+    }
+
+    /// The header of the block after a block, as far as it is known, and where it stands in the fork schedule.
+    pub fn header_after(ctx: &Context, parent: &BlockRecord) -> (Header, ForkPoint) {
         let payload = match &ctx.developer {
             Some(solo) => solo.preview(),
             None => Payload {
-                height: parent.header.number + 1,
-                timestamp: parent.header.timestamp + 1,
+                timestamp: parent.header.timestamp.saturating_add(1),
                 prev_randao: parent.header.mix_hash,
                 ..Payload::default()
             },
@@ -53,7 +57,7 @@ impl Environment {
         let header = ctx.ledger.draft(parent, &payload);
         let point = ForkPoint::new(header.number, header.timestamp)
             .with_parent_total_difficulty(parent.total_difficulty);
-        (Self::of_header(ctx, point, &header), header)
+        (header, point)
     }
 
     /// A block by the rules of a fork.

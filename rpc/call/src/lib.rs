@@ -49,7 +49,7 @@ pub use outcome::{halt_message, returned, revert_message, reverted};
 pub use overrides::{apply_state_overrides, overridden_environment};
 pub use precompiles::Precompiles;
 pub use refusal::{CheckError, Refusal, check};
-pub use steps::{after_transactions, before_transactions, replay_before};
+pub use steps::{before_transactions, replay_before};
 pub use view::View;
 
 use mundi_rpc_context::{Cost, Ctx, Methods, Schema, optional, required};
@@ -218,3 +218,6 @@ const ACCESS_LIST_RESULT: Schema = Schema::Object(&[
     ("gasUsed", Schema::Quantity, true),
     ("error", Schema::Text, false),
 ]);
+
+#[cfg(test)]
+mod tests;

@@ -58,9 +58,7 @@ pub enum Refusal {
         base_fee: u64,
     },
     /// Blobs come with calls only.
-    #[error(
-        "input string too short for common.Address, decoding into (types.BlobTx).To: a blob transaction cannot create a contract"
-    )]
+    #[error("blob transaction of type create")]
     BlobCreate,
     /// A blob transaction has at least one blob.
     #[error("blob transaction missing blob hashes")]
@@ -182,7 +180,7 @@ pub fn check<S: StateSnapshot>(
         check_nonce(message.tx.caller, nonce, sender.nonce)?;
     }
     check_fees(message, environment, strict)?;
-    check_funds(message, environment, sender.balance)?;
+    check_funds(message, sender.balance)?;
     check_gas(message, environment)?;
     Ok(())
 }
@@ -238,7 +236,7 @@ fn check_fees(message: &Message, environment: &Environment, strict: bool) -> Res
     Ok(())
 }
 
-fn check_funds(message: &Message, _: &Environment, have: U256) -> Result<(), Refusal> {
+fn check_funds(message: &Message, have: U256) -> Result<(), Refusal> {
     let tx = &message.tx;
     let blob_gas = tx.blob_hashes.len() as u64 * DATA_GAS_PER_BLOB;
     let gas = U256::from(tx.gas_limit) * U256::from(tx.gas_price);

@@ -21,11 +21,22 @@ use mundi_rpc_context::{Context, RpcError};
 use mundi_state::BlockRecord;
 use revm::{DatabaseCommit, ExecuteCommitEvm, SystemCallEvm, primitives::hardfork::SpecId};
 
-/// Does what happens before the first transaction: the DAO fork's change, the system calls of EIP-4788 and EIP-2935.
+/// Does what happens before the first transaction of a block of the chain: the DAO fork's change, the system calls of EIP-4788
+/// and EIP-2935.
 pub fn before_transactions<S: StateSnapshot>(
     environment: &Environment,
     header: &Header,
     view: &mut View<S>,
+) -> Result<(), RpcError> {
+    before(environment, header, view, &Budget::unlimited())
+}
+
+/// The same in a block that may never have been: system contracts may be anything, and get no more time than the budget has.
+pub(crate) fn before<S: StateSnapshot>(
+    environment: &Environment,
+    header: &Header,
+    view: &mut View<S>,
+    budget: &Budget,
 ) -> Result<(), RpcError> {
     if environment.rules.dao_fork {
         for address in DAO_HARDFORK_ACCOUNTS {
@@ -39,21 +50,22 @@ pub fn before_transactions<S: StateSnapshot>(
     }
     let spec = environment.spec();
     if let Some(root) = header.parent_beacon_block_root.filter(|_| spec.is_enabled_in(SpecId::CANCUN)) {
-        let _ = system_call(environment, view, BEACON_ROOTS_ADDRESS, root.into())?;
+        let _ = system_call(environment, view, BEACON_ROOTS_ADDRESS, root.into(), budget)?;
     }
     if spec.is_enabled_in(SpecId::PRAGUE) {
-        let _ = system_call(environment, view, HISTORY_STORAGE_ADDRESS, header.parent_hash.into())?;
+        let _ = system_call(environment, view, HISTORY_STORAGE_ADDRESS, header.parent_hash.into(), budget)?;
     }
     Ok(())
 }
 
 /// Does what happens after the last transaction, but for rewards: withdrawals and, from Prague on, requests, which are returned.
 /// `logs` are those of the block.
-pub fn after_transactions<'a, S: StateSnapshot>(
+pub(crate) fn after<'a, S: StateSnapshot>(
     environment: &Environment,
     withdrawals: &[Withdrawal],
     logs: impl IntoIterator<Item = &'a Log>,
     view: &mut View<S>,
+    budget: &Budget,
 ) -> Result<Option<Requests>, RpcError> {
     for withdrawal in withdrawals {
         credit(environment, view, withdrawal.address, withdrawal.amount_wei())?;
@@ -73,7 +85,7 @@ pub fn after_transactions<'a, S: StateSnapshot>(
         (WITHDRAWAL_REQUEST_TYPE, WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS),
         (CONSOLIDATION_REQUEST_TYPE, CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS),
     ] {
-        let data = system_call(environment, view, contract, Bytes::new())?;
+        let data = system_call(environment, view, contract, Bytes::new(), budget)?;
         let data = data.map_err(|reason| {
             RpcError::invalid_input(format!("the system call to {contract} failed: {reason}"))
         })?;
@@ -103,11 +115,12 @@ fn system_call<S: StateSnapshot>(
     view: &mut View<S>,
     contract: Address,
     input: Bytes,
+    budget: &Budget,
 ) -> Result<Result<Bytes, String>, RpcError> {
     if !view.account(contract)?.is_some_and(|account| account.has_code()) {
         return Ok(Ok(Bytes::new()));
     }
-    let ran = machine(environment, &mut *view, (), Budget::unlimited()).system_call(contract, input);
+    let ran = machine(environment, &mut *view, (), budget.clone()).system_call(contract, input);
     let ran = ran.map_err(machine_error)?;
     if !ran.result.is_success() {
         view.commit(ran.state);

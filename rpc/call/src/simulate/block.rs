@@ -9,7 +9,7 @@ use crate::{
     outcome::{halt_message, revert_message},
     overrides::apply_state_overrides,
     refusal::check,
-    steps::{after_transactions, before_transactions, credit},
+    steps::{after, before, credit},
     view::View,
 };
 use alloy_consensus::{
@@ -148,7 +148,8 @@ impl<'c> Simulation<'c> {
         if let Some(state) = state {
             apply_state_overrides(&state, &mut environment, &mut self.view)?;
         }
-        before_transactions(&environment, &header, &mut self.view)?;
+        self.in_time()?;
+        before(&environment, &header, &mut self.view, &self.budget).map_err(|error| self.late(error))?;
         let mut ran = Vec::with_capacity(calls.len());
         for call in calls {
             let one = self.call(call, &environment, &mut header)?;
@@ -160,7 +161,8 @@ impl<'c> Simulation<'c> {
             .then(|| overrides.withdrawals.unwrap_or_default());
         let logs = ran.iter().flat_map(|one| &one.logs);
         let paid = withdrawals.as_deref().unwrap_or_default();
-        let requests = after_transactions(&environment, paid, logs, &mut self.view)?;
+        let requests = after(&environment, paid, logs, &mut self.view, &self.budget)
+            .map_err(|error| self.late(error))?;
         if !environment.rules.block_reward.is_zero() {
             credit(&environment, &mut self.view, header.beneficiary, environment.rules.block_reward)?;
         }
@@ -189,6 +191,18 @@ impl<'c> Simulation<'c> {
         let store = self.ctx.ledger.store();
         self.snapshot = store.stage(&self.snapshot, &changes, self.ctx.workers.pool())?.snapshot();
         Ok(self.snapshot.state_root())
+    }
+
+    fn in_time(&self) -> Result<(), RpcError> {
+        if self.budget.is_past() {
+            return Err(RpcError::new(codes::TIMEOUT, self.budget.message()));
+        }
+        Ok(())
+    }
+
+    /// An error after the end of time is that of time.
+    fn late(&self, error: RpcError) -> RpcError {
+        self.in_time().err().unwrap_or(error)
     }
 
     fn call(
@@ -258,9 +272,7 @@ impl<'c> Simulation<'c> {
         environment: &Environment,
         message: &Message,
     ) -> Result<(ResultAndState, Option<Vec<Log>>), RpcError> {
-        if self.budget.is_past() {
-            return Err(RpcError::new(codes::TIMEOUT, self.budget.message()));
-        }
+        self.in_time()?;
         let tx = message.tx.clone();
         if !self.trace_transfers {
             let ran = transact(environment, &mut self.view, tx, &self.budget);
