@@ -49,7 +49,6 @@ impl Height {
 }
 
 /// `ots_getApiLevel`.
-#[expect(clippy::unnecessary_wraps, reason = "the form of a handler")]
 pub(crate) fn api_level(_: &Ctx, _: Args<'_>) -> Result<u64, RpcError> {
     Ok(API_LEVEL)
 }

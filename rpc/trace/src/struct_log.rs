@@ -124,7 +124,7 @@ impl StructLogger {
         let memory = interpreter.memory.context_memory();
         if self.options.is_memory_enabled() && !memory.is_empty() {
             self.rest.push_str(r#","memory":["#);
-            list(&mut self.rest, memory.as_chunks::<32>().0, |out, word| bytes32(out, word));
+            list(&mut self.rest, memory.as_chunks::<32>().0, bytes32);
         }
     }
 

@@ -25,7 +25,6 @@ use revm_inspectors::tracing::{
 
 /// A tracer that a client chose.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it at a time")]
 pub(crate) enum Tracer {
     /// The default.
     Struct(StructLogger),

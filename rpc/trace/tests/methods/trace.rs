@@ -182,7 +182,7 @@ fn miners_were_rewarded_before_the_merge() {
     assert_eq!(tenth[0]["action"]["value"], ether(3 * 33), "it includes an ommer");
     assert_eq!(tenth[1]["action"]["rewardType"], "uncle");
     assert_eq!(tenth[1]["action"]["value"], ether(3 * 28), "of the generation before");
-    assert_eq!(rewards(13)[0]["action"]["value"], ether(2 * 32));
+    assert_eq!(rewards(13)[0]["action"]["value"], ether(2 * 33));
     assert!(rewards(40).is_empty());
 }
 
