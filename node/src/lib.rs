@@ -37,6 +37,6 @@ pub use files::raise_file_limit;
 pub use genesis_file::to_json as genesis_to_json;
 pub use node::{Addresses, Node};
 pub use settings::{
-    KEYS, Key, Kind, MAX_SETTINGS_BYTES, Settings, SettingsError, Source, default_file, parse_size,
+    KEYS, Kind, MAX_SETTINGS_BYTES, Setting, Settings, SettingsError, Source, default_file, parse_size,
 };
 pub use threads::{ThreadConfig, Threads};

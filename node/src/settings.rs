@@ -13,7 +13,7 @@ mod build;
 mod keys;
 mod kind;
 
-pub use keys::{KEYS, Key};
+pub use keys::{KEYS, Setting};
 pub use kind::{Kind, bytes as parse_size};
 
 use keys::{find, nearest};
@@ -97,7 +97,7 @@ impl Default for Settings {
             let mut table: Table = format!("x = {text}").parse().expect("defaults are values");
             table.remove("x").expect("it was just there")
         };
-        let default = |key: &Key| Some((key.name, (value(key.default?), Source::Default)));
+        let default = |key: &Setting| Some((key.name, (value(key.default?), Source::Default)));
         Self { values: KEYS.iter().filter_map(default).collect() }
     }
 }
@@ -134,7 +134,7 @@ impl Settings {
                 continue;
             }
             let Some(key) = KEYS.iter().find(|key| key.variable() == variable) else {
-                let nearest = nearest(&variable, KEYS.iter().map(Key::variable));
+                let nearest = nearest(&variable, KEYS.iter().map(Setting::variable));
                 return Err(SettingsError::Unknown { origin: "environment".into(), key: variable, nearest });
             };
             self.put(key.name, key.kind.read(&text), Source::Variable(variable))?;
@@ -205,7 +205,7 @@ pub fn default_file() -> String {
 }
 
 /// A file of one entry for each key, in sections.
-fn file(entry: impl Fn(&Key) -> String) -> String {
+fn file(entry: impl Fn(&Setting) -> String) -> String {
     let mut text = String::new();
     let mut section = "";
     for key in KEYS {

@@ -3,16 +3,20 @@
 
 mod bench_node;
 mod bench_state;
+mod db;
 mod dev;
 mod generate;
 mod import;
+mod node;
 mod state;
 
 pub(crate) use bench_node::BenchNodeArgs;
 pub(crate) use bench_state::BenchStateArgs;
+pub(crate) use db::{DbArgs, DbCommand, FlushArgs, PruneArgs, RepairArgs, RewindArgs};
 pub(crate) use dev::{DevArgs, TransactionOrder, why_not};
 pub(crate) use generate::GenerateArgs;
 pub(crate) use import::ImportArgs;
+pub(crate) use node::{ConfigArgs, ConfigCommand, NodeArgs, SettingArgs};
 pub(crate) use state::{
     Block, DataDirArgs, ExportArgs, GetArgs, StateArgs, StateCommand, StateImportArgs, StatsArgs, VerifyArgs,
 };
@@ -32,6 +36,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 #[command(after_help = "\
 Examples:
   mundi dev                              a chain for developers, at once
+  mundi node --genesis genesis.json      a node that keeps a chain
   mundi import --genesis genesis.json chain.rlp
                                          execute a chain from its first block on, and keep it
   mundi generate --out chain             make a long chain to import
@@ -57,8 +62,11 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Dev(DevArgs),
+    Node(NodeArgs),
     Import(ImportArgs),
     State(StateArgs),
+    Db(DbArgs),
+    Config(ConfigArgs),
     Replay(ReplayCommandArgs),
     /// Run Ethereum's state tests: one transaction each, in every fork.
     ///

@@ -26,7 +26,6 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
 };
-use tracing::level_filters::LevelFilter;
 
 /// The words of accounts that everybody knows.
 const MNEMONIC: &str = "test test test test test test test test test test test junk";
@@ -44,10 +43,7 @@ pub(crate) fn run(args: &DevArgs) -> eyre::Result<Verdict> {
     let mut interrupt = Interrupt::listen()?;
     let wallet = wallet(args)?;
     let threads = Arc::new(Threads::start(&thread_config(args))?);
-    let limit = mundi_node::raise_file_limit();
-    if let Err(error) = limit {
-        tracing::warn!(target: "node", %error);
-    }
+    crate::node::raise_file_limit();
     let config = config(args, &wallet)?;
     let node = Node::start(config, Arc::clone(&threads))?;
     if let Some(file) = &args.server.config_out {
@@ -63,13 +59,14 @@ pub(crate) fn run(args: &DevArgs) -> eyre::Result<Verdict> {
 
 fn start_log(args: &DevArgs) -> eyre::Result<()> {
     let level = match (args.log.quiet, args.log.verbose) {
-        (true, _) => LevelFilter::ERROR,
-        (false, 0) => LevelFilter::INFO,
-        (false, 1) => LevelFilter::DEBUG,
-        (false, _) => LevelFilter::TRACE,
+        (true, _) => "error",
+        (false, 0) => "info",
+        (false, 1) => "debug",
+        (false, _) => "trace",
     };
     let format = if args.log.json { LogFormat::Json } else { LogFormat::Pretty };
-    log::start(format, level, std::env::var("MUNDI_LOG").ok().as_deref())
+    let asked = std::env::var("MUNDI_LOG_LEVEL").ok();
+    log::start(format, asked.as_deref().unwrap_or(level))
 }
 
 fn thread_config(args: &DevArgs) -> ThreadConfig {

@@ -1,16 +1,12 @@
 //! `mundi import`.
 
-use crate::{
-    Verdict,
-    cli::ImportArgs,
-    console,
-    datadir::{Chain, DataDir},
-};
+use crate::{Verdict, cli::ImportArgs, console, datadir};
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use eyre::WrapErr as _;
 use flate2::read::MultiGzDecoder;
 use indicatif::ProgressBar;
 use mundi_chain::{Import, ImportOptions, ImportPools, ImportSummary, Progress};
+use mundi_node::Chain;
 use mundi_state::Config;
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
@@ -34,13 +30,14 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 pub(crate) fn run(args: &ImportArgs) -> eyre::Result<Verdict> {
     let stop = stop_on_signals()?;
     let bytes = length(&args.files)?;
-    let datadir = DataDir::new(args.datadir.as_deref())?;
+    let folder = datadir::folder(args.datadir.as_deref())?;
     let threads = console::threads(args.threads);
     let engine = console::pool(threads.get() - 1)?;
     let background = console::pool(threads.get())?;
     let config =
         Config { cache_bytes: args.cache, history: args.history, proofs: args.proofs, ..Config::default() };
-    let Chain { store, genesis } = datadir.open_or_create(args.genesis.as_deref(), &config, &background)?;
+    let Chain { store, genesis } =
+        datadir::open_or_create(&folder, args.genesis.as_deref(), &config, &background)?;
 
     let options = ImportOptions { mode: args.mode, threads, ..ImportOptions::default() };
     let bar = bytes.map_or_else(console::spinner, console::bytes_bar);
@@ -74,7 +71,7 @@ pub(crate) fn run(args: &ImportArgs) -> eyre::Result<Verdict> {
         }
     }
     bar.finish_and_clear();
-    console::print(report(&total, &store.tip(), datadir.path()).as_bytes())?;
+    console::print(report(&total, &store.tip(), folder.path()).as_bytes())?;
     match end {
         Ok(false) => Ok(Verdict::Right),
         Ok(true) => {

@@ -9,7 +9,6 @@ use std::{
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
-    level_filters::LevelFilter,
 };
 use tracing_subscriber::{
     EnvFilter,
@@ -26,13 +25,10 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Writes log lines of this level and above from here on. `filter` may say more, as `RUST_LOG` does elsewhere.
-pub(crate) fn start(format: LogFormat, level: LevelFilter, filter: Option<&str>) -> eyre::Result<()> {
-    let filter = match filter {
-        Some(filter) => EnvFilter::try_new(filter)
-            .wrap_err_with(|| format!("`{filter}` is no log filter: expected as in info,ledger=debug"))?,
-        None => EnvFilter::default().add_directive(level.into()),
-    };
+/// Writes log lines from here on: of a level and above, or as in `info,ledger=debug` of different ones by part.
+pub(crate) fn start(format: LogFormat, level: &str) -> eyre::Result<()> {
+    let filter = EnvFilter::try_new(level)
+        .wrap_err_with(|| format!("`{level}` is no level of log lines: expected as in info or info,ledger=debug"))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

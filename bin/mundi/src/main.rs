@@ -11,6 +11,7 @@ mod cli;
 mod conformance;
 mod console;
 mod datadir;
+mod db;
 mod dev;
 mod fetch;
 mod generate;
@@ -85,6 +86,9 @@ fn parse() -> Cli {
 fn run(cli: Cli) -> eyre::Result<Verdict> {
     match cli.command {
         Command::Dev(args) => dev::run(&args),
+        Command::Node(args) => node::run(&args),
+        Command::Config(args) => node::config(&args),
+        Command::Db(args) => db::run(&args),
         Command::Import(args) => import::run(&args),
         Command::State(args) => state::run(&args),
         Command::Replay(args) => match args.command {

@@ -4,15 +4,16 @@ mod files;
 mod get;
 mod report;
 
+pub(crate) use report::{stats, verify};
+
 use crate::{
     Verdict,
     cli::{DataDirArgs, StateArgs, StateCommand},
-    console,
-    datadir::DataDir,
-    import,
+    console, datadir, import,
 };
 use eyre::WrapErr as _;
 use indicatif::ProgressBar;
+use mundi_node::DataDir;
 use mundi_state::{Config, History, StateProgress, Store, StoreError, Watch};
 use rayon::ThreadPool;
 use std::sync::{
@@ -23,8 +24,8 @@ use std::sync::{
 pub(crate) fn run(args: &StateArgs) -> eyre::Result<Verdict> {
     match &args.command {
         StateCommand::Get(args) => get::run(args),
-        StateCommand::Stats(args) => report::stats(args),
-        StateCommand::Verify(args) => report::verify(args),
+        StateCommand::Stats(args) => stats(args),
+        StateCommand::Verify(args) => verify(args),
         StateCommand::Export(args) => files::export(args),
         StateCommand::Import(args) => files::import(args),
     }
@@ -35,11 +36,11 @@ fn config() -> Config {
     Config { cache_bytes: 64 << 20, history: History::Full, proofs: History::Full, ..Config::default() }
 }
 
-fn open(place: &DataDirArgs, pool: &ThreadPool) -> eyre::Result<(DataDir, Store)> {
-    let datadir = DataDir::new(place.datadir.as_deref())?;
-    let store = Store::open(datadir.path(), &config(), pool);
-    let store = store.wrap_err_with(|| format!("cannot open {}", datadir.path().display()))?;
-    Ok((datadir, store))
+pub(crate) fn open(place: &DataDirArgs, pool: &ThreadPool) -> eyre::Result<(DataDir, Store)> {
+    let folder = datadir::folder(place.datadir.as_deref())?;
+    let store = Store::open(folder.path(), &config(), pool);
+    let store = store.wrap_err_with(|| format!("cannot open {}", folder.path().display()))?;
+    Ok((folder, store))
 }
 
 /// Shows work over a whole state, until it is done or Ctrl-C ends it.

@@ -4,7 +4,7 @@ use super::kind::Kind;
 
 /// A setting.
 #[derive(Clone, Copy, Debug)]
-pub struct Key {
+pub struct Setting {
     /// Where it is in the file, as in `http.port`; also the name of its flag.
     pub name: &'static str,
     /// Another name of its flag.
@@ -19,16 +19,16 @@ pub struct Key {
     pub help: &'static str,
 }
 
-const fn key(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Key {
-    Key { name, alias: None, kind, default: Some(default), example: "", help }
+const fn key(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Setting {
+    Setting { name, alias: None, kind, default: Some(default), example: "", help }
 }
 
-const fn unset(name: &'static str, kind: Kind, example: &'static str, help: &'static str) -> Key {
-    Key { name, alias: None, kind, default: None, example, help }
+const fn unset(name: &'static str, kind: Kind, example: &'static str, help: &'static str) -> Setting {
+    Setting { name, alias: None, kind, default: None, example, help }
 }
 
-const fn called(alias: &'static str, key: Key) -> Key {
-    Key { alias: Some(alias), ..key }
+const fn called(alias: &'static str, key: Setting) -> Setting {
+    Setting { alias: Some(alias), ..key }
 }
 
 const fn number(least: u64, most: u64) -> Kind {
@@ -40,7 +40,7 @@ const SOME: Kind = number(1, i64::MAX as u64);
 const THREADS: Kind = number(0, 1024);
 
 /// All settings, in the order of the file.
-pub static KEYS: &[Key] = &[
+pub static KEYS: &[Setting] = &[
     unset(
         "datadir",
         Kind::Path,
@@ -261,11 +261,11 @@ pub static KEYS: &[Key] = &[
 ];
 
 /// The setting with a name.
-pub(super) fn find(name: &str) -> Option<&'static Key> {
+pub(super) fn find(name: &str) -> Option<&'static Setting> {
     KEYS.iter().find(|key| key.name == name)
 }
 
-impl Key {
+impl Setting {
     /// The variable of the environment that sets it.
     pub fn variable(&self) -> String {
         format!("MUNDI_{}", self.name.replace('.', "_").to_ascii_uppercase())

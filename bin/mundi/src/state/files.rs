@@ -4,9 +4,7 @@ use super::{config, grouped, open, share_bar, watched};
 use crate::{
     Verdict,
     cli::{ExportArgs, StateImportArgs},
-    console,
-    datadir::{self, DataDir},
-    import,
+    console, datadir, import,
 };
 use eyre::WrapErr as _;
 use mundi_state::{Config, Expected, StateFileReport, Store};
@@ -42,8 +40,9 @@ pub(super) fn export(args: &ExportArgs) -> eyre::Result<Verdict> {
 
 pub(super) fn import(args: &StateImportArgs) -> eyre::Result<Verdict> {
     let bytes = import::length(&[&args.file])?;
-    let datadir = DataDir::new(args.place.datadir.as_deref())?;
-    let genesis = args.genesis.as_deref().map(datadir::hash_of).transpose()?;
+    let datadir = datadir::folder(args.place.datadir.as_deref())?;
+    let genesis =
+        args.genesis.as_deref().map(mundi_node::read_genesis).transpose()?.map(|genesis| genesis.hash);
     let pool = console::pool(console::threads(args.threads).get())?;
     let config = Config { cache_bytes: args.cache, ..config() };
     let started = Instant::now();

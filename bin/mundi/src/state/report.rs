@@ -4,8 +4,7 @@ use super::{grouped, open, share_bar, watched};
 use crate::{
     Verdict,
     cli::{StatsArgs, VerifyArgs},
-    console,
-    datadir::DataDir,
+    console, datadir,
 };
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use eyre::WrapErr as _;
@@ -13,7 +12,7 @@ use mundi_state::{EntryStats, Stats, Store, VerifyReport};
 use serde_json::json;
 use std::{fmt::Write as _, path::Path, time::Instant};
 
-pub(super) fn stats(args: &StatsArgs) -> eyre::Result<Verdict> {
+pub(crate) fn stats(args: &StatsArgs) -> eyre::Result<Verdict> {
     let pool = console::pool(console::threads(None).get())?;
     let (datadir, store) = open(&args.place, &pool)?;
     let stats = store.stats(args.count)?;
@@ -91,11 +90,11 @@ fn each(name: &str, entry: &EntryStats) -> String {
     }
 }
 
-pub(super) fn verify(args: &VerifyArgs) -> eyre::Result<Verdict> {
+pub(crate) fn verify(args: &VerifyArgs) -> eyre::Result<Verdict> {
     let pool = console::pool(console::threads(args.threads).get())?;
     let started = Instant::now();
     if !args.skip_files {
-        let datadir = DataDir::new(args.place.datadir.as_deref())?;
+        let datadir = datadir::folder(args.place.datadir.as_deref())?;
         let bar = console::bar("files");
         let checked = Store::check_files(datadir.path(), |done, of| {
             bar.set_length(of as u64);
