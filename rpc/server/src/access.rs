@@ -129,8 +129,9 @@ fn is_loopback_page(origin: &str) -> bool {
     let Some(host) = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) else {
         return false;
     };
-    host_name(host)
-        .is_some_and(|name| is_local(name) || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()))
+    host_name(host).is_some_and(|name| {
+        is_local(name) || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    })
 }
 
 #[cfg(test)]
@@ -150,12 +151,28 @@ mod tests {
     fn hosts_are_local_names_addresses_and_the_list() {
         let hosts = Hosts::names(["Node.Example"]);
         for good in [
-            "localhost", "localhost:8545", "LOCALHOST:1", "app.localhost", "127.0.0.1:8545", "[::1]:8545", "[::1]",
-            "10.0.0.7", "node.example:80", "node.example.",
+            "localhost",
+            "localhost:8545",
+            "LOCALHOST:1",
+            "app.localhost",
+            "127.0.0.1:8545",
+            "[::1]:8545",
+            "[::1]",
+            "10.0.0.7",
+            "node.example:80",
+            "node.example.",
         ] {
             assert!(hosts.admit(&with(header::HOST, &[good])), "{good}");
         }
-        for bad in ["evil.example", "evil.example:8545", "localhost.evil.example", "", ":8545", "[::1]x", "node.example.evil"] {
+        for bad in [
+            "evil.example",
+            "evil.example:8545",
+            "localhost.evil.example",
+            "",
+            ":8545",
+            "[::1]x",
+            "node.example.evil",
+        ] {
             assert!(!hosts.admit(&with(header::HOST, &[bad])), "{bad}");
         }
         assert!(hosts.admit(&HeaderMap::new()), "no browser");

@@ -97,7 +97,8 @@ mod tests {
     #[test]
     fn entries_are_bounded_while_they_are_read() {
         let texts = |batch: &'static str, most| {
-            Entries::parse(batch.as_bytes(), most).map(|entries| entries.iter().map(|entry| entry.get()).collect::<Vec<_>>())
+            Entries::parse(batch.as_bytes(), most)
+                .map(|entries| entries.iter().map(|entry| entry.get()).collect::<Vec<_>>())
         };
         assert_eq!(texts(" [ {} , 1,[2] ] ", 3), Ok(vec!["{}", "1", "[2]"]));
         assert_eq!(texts("[]", 3), Ok(vec![]));
@@ -116,7 +117,17 @@ mod tests {
         };
         assert_eq!(raw(r#"["0x02ff"]"#, SUBMIT), Some(Bytes::from_static(&[2, 255])));
         assert_eq!(raw(r#"["0x"]"#, SUBMIT), Some(Bytes::new()));
-        for bad in ["[]", "null", "{}", r#"["0x0"]"#, r#"["02ff"]"#, r#"["0xzz"]"#, r#"["0x0x"]"#, r#"["0x01","0x02"]"#, "[1]"] {
+        for bad in [
+            "[]",
+            "null",
+            "{}",
+            r#"["0x0"]"#,
+            r#"["02ff"]"#,
+            r#"["0xzz"]"#,
+            r#"["0x0x"]"#,
+            r#"["0x01","0x02"]"#,
+            "[1]",
+        ] {
             assert_eq!(raw(bad, SUBMIT), None, "{bad}");
         }
         assert_eq!(raw(r#"["0x02ff"]"#, "eth_sendRawTransactionSync"), None);

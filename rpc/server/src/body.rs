@@ -3,12 +3,12 @@
 use crate::{
     budget::{Budget, Charge},
     config::TransportLimits,
+    dispatch::Room,
 };
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use std::{
-    convert::Infallible,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -44,7 +44,9 @@ where
     if claimed > limits.request_bytes as u64 {
         return Err(Unread::TooLarge);
     }
-    match tokio::time::timeout(limits.body, collect(body, claimed as usize, limits.request_bytes, budget)).await {
+    match tokio::time::timeout(limits.body, collect(body, claimed as usize, limits.request_bytes, budget))
+        .await
+    {
         Ok(received) => received,
         Err(_) => Err(Unread::TooSlow),
     }
@@ -85,15 +87,15 @@ where
 /// The body of an answer.
 #[derive(Debug)]
 pub(crate) enum AnswerBody {
-    /// Bytes, and the room they take until they are written.
-    Whole(Bytes, Option<Charge>),
+    /// Bytes, and what is kept until they are written.
+    Whole(Bytes, Room),
     /// A page.
     Page(axum::body::Body),
 }
 
 impl AnswerBody {
     pub(crate) fn text(text: impl Into<Bytes>) -> Self {
-        Self::Whole(text.into(), None)
+        Self::Whole(text.into(), Room::default())
     }
 }
 
@@ -107,12 +109,9 @@ impl Body for AnswerBody {
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         match &mut *self {
             Self::Whole(bytes, _) if bytes.is_empty() => Poll::Ready(None),
-            Self::Whole(bytes, charge) => {
-                let data = match charge.take() {
-                    Some(charge) => Bytes::from_owner(Charged { bytes: std::mem::take(bytes), _charge: charge }),
-                    None => std::mem::take(bytes),
-                };
-                Poll::Ready(Some(Ok(Frame::data(data))))
+            Self::Whole(bytes, room) => {
+                let held = Held { bytes: std::mem::take(bytes), _room: std::mem::take(room) };
+                Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(held)))))
             }
             Self::Page(page) => Pin::new(page).poll_frame(cx),
         }
@@ -134,21 +133,14 @@ impl Body for AnswerBody {
 }
 
 /// Bytes that give back their room when they have been written.
-struct Charged {
+struct Held {
     bytes: Bytes,
-    _charge: Charge,
+    _room: Room,
 }
 
-impl AsRef<[u8]> for Charged {
+impl AsRef<[u8]> for Held {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
-    }
-}
-
-/// Answers never fail.
-impl From<Infallible> for AnswerBody {
-    fn from(never: Infallible) -> Self {
-        match never {}
     }
 }
 
@@ -156,6 +148,7 @@ impl From<Infallible> for AnswerBody {
 mod tests {
     use super::*;
     use http_body_util::{Full, StreamBody};
+    use std::convert::Infallible;
 
     fn limits() -> TransportLimits {
         TransportLimits { request_bytes: 10, ..TransportLimits::default() }
@@ -197,7 +190,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_takes_room_until_it_is_written() {
         let budget = Budget::new(8);
-        let mut body = AnswerBody::Whole(Bytes::from_static(b"12345678"), budget.charge(8));
+        let mut body = AnswerBody::Whole(Bytes::from_static(b"12345678"), budget.charge(8).unwrap().into());
         let data = body.frame().await.unwrap().unwrap().into_data().unwrap();
         assert!(body.frame().await.is_none());
         drop(body);

@@ -8,18 +8,20 @@ use crate::{
 };
 use futures::FutureExt as _;
 use jsonrpsee::{
-    core::server::{ConnectionId, Extensions, MethodCallback, MethodResponse, MethodSink, Methods, SubscriptionState},
+    core::server::{
+        ConnectionId, Extensions, MethodCallback, MethodResponse, MethodSink, Methods, SubscriptionState,
+    },
     core::traits::IdProvider,
     types::{
         ErrorObject, ErrorObjectOwned, Id, InvalidRequest, Params, Request, SubscriptionId, TwoPointZero,
         error::{
-            INVALID_REQUEST_CODE, OVERSIZED_RESPONSE_CODE, TOO_BIG_BATCH_REQUEST_CODE, TOO_BIG_BATCH_RESPONSE_CODE,
-            reject_too_many_subscriptions,
+            INVALID_REQUEST_CODE, OVERSIZED_RESPONSE_CODE, TOO_BIG_BATCH_REQUEST_CODE,
+            TOO_BIG_BATCH_RESPONSE_CODE, reject_too_many_subscriptions,
         },
     },
 };
 use mundi_rpc_context::code;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use std::{
     borrow::Cow,
@@ -31,17 +33,33 @@ use std::{
     time::Instant,
 };
 use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// The method whose calls are gathered in batches.
 pub(crate) const SUBMIT: &str = "eth_sendRawTransaction";
 /// Characters of a client's own text that an error repeats.
 const QUOTED: usize = 64;
 
-/// An answer and the room it takes.
+/// An answer, and what is to be kept until it is written.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) text: String,
-    pub(crate) charge: Option<Charge>,
+    pub(crate) room: Room,
+}
+
+/// What is kept until an answer is written.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    /// The bytes count as held.
+    _charge: Option<Charge>,
+    /// Subscriptions that a batch began are silent.
+    _silence: Option<DropGuard>,
+}
+
+impl From<Charge> for Room {
+    fn from(charge: Charge) -> Self {
+        Self { _charge: Some(charge), _silence: None }
+    }
 }
 
 /// Where a connection's subscriptions go.
@@ -122,10 +140,6 @@ impl Dispatcher {
         &self.metrics
     }
 
-    pub(crate) const fn budget(&self) -> &Budget {
-        &self.budget
-    }
-
     /// Answers one request, which may be a batch. `None` when there is nothing to say: to notifications, and to subscriptions, whose
     /// answer has gone the way of their notifications.
     pub(crate) async fn answer(&self, request: &[u8], subscriber: Option<&Subscriber>) -> Option<Answer> {
@@ -140,7 +154,7 @@ impl Dispatcher {
     pub(crate) fn refusal(&self, code: i32, message: &str) -> Answer {
         self.metrics.failed(code);
         let response = MethodResponse::error(Id::Null, ErrorObject::borrowed(code, message, None));
-        Answer { text: into_text(response), charge: None }
+        Answer { text: into_text(response), room: Room::default() }
     }
 
     fn malformed(&self) -> Answer {
@@ -152,19 +166,19 @@ impl Dispatcher {
         let response = match parse(request) {
             Parsed::Call(request) => {
                 let id = request.id.clone().into_owned();
-                let response = self.call(request, subscriber, false).await;
+                let response = self.call(request, subscriber, None).await;
                 let told = response.is_subscription();
                 return match self.budget.charge(response.as_json().get().len()) {
                     _ if told => None,
-                    Some(charge) => Some(Answer { text: into_text(response), charge: Some(charge) }),
-                    None => Some(Answer { text: into_text(self.no_room(id)), charge: None }),
+                    Some(charge) => Some(Answer { text: into_text(response), room: charge.into() }),
+                    None => Some(Answer { text: into_text(self.no_room(id)), room: Room::default() }),
                 };
             }
             Parsed::Notification => return None,
             Parsed::Invalid(_, code::PARSE) => return Some(self.malformed()),
             Parsed::Invalid(id, code) => self.invalid(id, code),
         };
-        Some(Answer { text: into_text(response), charge: None })
+        Some(Answer { text: into_text(response), room: Room::default() })
     }
 
     async fn many(&self, request: &[u8], subscriber: Option<&Subscriber>) -> Option<Answer> {
@@ -172,7 +186,8 @@ impl Dispatcher {
             Ok(entries) => entries,
             Err(too_many) if too_many => {
                 self.metrics.rejected(Rejection::Batch);
-                let message = format!("the batch has more than {} calls: send several smaller ones", self.batch);
+                let message =
+                    format!("the batch has more than {} calls: send several smaller ones", self.batch);
                 return Some(self.refusal(TOO_BIG_BATCH_REQUEST_CODE, &message));
             }
             Err(_) => return Some(self.malformed()),
@@ -181,6 +196,8 @@ impl Dispatcher {
             return Some(self.refusal(INVALID_REQUEST_CODE, "Invalid request: the batch is empty"));
         }
         let mut answers = Answers::new(self)?;
+        // Subscriptions are told when the batch's answer is written.
+        let written = subscriber.map(|_| CancellationToken::new());
         let mut run = Run::default();
         for entry in &entries {
             match parse(entry.get().as_bytes()) {
@@ -196,7 +213,7 @@ impl Dispatcher {
                     if answers.full {
                         answers.push(&id, None);
                     } else {
-                        let response = self.call(request, subscriber, true).await;
+                        let response = self.call(request, subscriber, written.as_ref()).await;
                         answers.push(&id, Some(response.as_json().get()));
                     }
                 }
@@ -209,7 +226,7 @@ impl Dispatcher {
             }
         }
         self.submit(&mut run, &mut answers).await;
-        answers.finish()
+        answers.finish(written.map(CancellationToken::drop_guard))
     }
 
     /// Gives the gathered transactions away together, and appends the answers.
@@ -238,7 +255,9 @@ impl Dispatcher {
                 }
                 Some(Err(error)) => {
                     self.metrics.failed(error.code);
-                    text.push_str(MethodResponse::error(id.clone(), ErrorObjectOwned::from(error)).as_json().get());
+                    text.push_str(
+                        MethodResponse::error(id.clone(), ErrorObjectOwned::from(error)).as_json().get(),
+                    );
                 }
                 None => text.push_str(self.fault(id.clone()).as_json().get()),
             }
@@ -247,22 +266,35 @@ impl Dispatcher {
     }
 
     /// Answers one call.
-    async fn call(&self, request: Request<'_>, subscriber: Option<&Subscriber>, in_batch: bool) -> MethodResponse {
+    async fn call(
+        &self,
+        request: Request<'_>,
+        subscriber: Option<&Subscriber>,
+        written: Option<&CancellationToken>,
+    ) -> MethodResponse {
         let Request { id, method, params, .. } = request;
         let Some((name, callback)) = self.methods.method_with_name(&method) else {
             self.metrics.unknown();
             let quoted: String = method.chars().take(QUOTED).collect();
-            return self.error(id, code::METHOD_NOT_FOUND, format!("the method {quoted} does not exist/is not available"));
+            return self.error(
+                id,
+                code::METHOD_NOT_FOUND,
+                format!("the method {quoted} does not exist/is not available"),
+            );
         };
         let params = match params.as_ref().map(|params| params.get().trim()) {
             None | Some("null") => Params::new(None),
             Some(list) if list.starts_with('[') => Params::new(Some(list)),
             Some(_) => {
-                return self.error(id, code::INVALID_PARAMS, "non-array args: the parameters have to be a list".to_owned());
+                return self.error(
+                    id,
+                    code::INVALID_PARAMS,
+                    "non-array args: the parameters have to be a list".to_owned(),
+                );
             }
         };
         let begun = Instant::now();
-        let work = AssertUnwindSafe(self.run(callback, id.clone(), params, subscriber, in_batch));
+        let work = AssertUnwindSafe(self.run(callback, id.clone(), params, subscriber, written));
         let response = work.catch_unwind().await.unwrap_or_else(|_| self.fault(id));
         self.metrics.answered(name, 1, begun.elapsed());
         if let Some(code) = response.as_error_code() {
@@ -277,7 +309,7 @@ impl Dispatcher {
         id: Id<'_>,
         params: Params<'_>,
         subscriber: Option<&Subscriber>,
-        in_batch: bool,
+        written: Option<&CancellationToken>,
     ) -> MethodResponse {
         let (most, extensions) = (self.response_bytes, Extensions::new());
         let connection = subscriber.map_or(ConnectionId(0), |subscriber| subscriber.connection);
@@ -291,11 +323,12 @@ impl Dispatcher {
                     let most = u32::try_from(subscriber.most).unwrap_or(u32::MAX);
                     return MethodResponse::error(id, reject_too_many_subscriptions(most));
                 };
-                let state = SubscriptionState { conn_id: connection, id_provider: &HexIds, subscription_permit };
-                let response = if in_batch {
+                let state =
+                    SubscriptionState { conn_id: connection, id_provider: &HexIds, subscription_permit };
+                let response = if let Some(written) = written {
                     let (sender, receiver) = mpsc::channel(self.notifications);
                     let response = method(id, params, MethodSink::new(sender), state, extensions).await;
-                    after_batch(&response, receiver, subscriber.sink.clone()).await;
+                    after_batch(&response, receiver, subscriber.sink.clone(), written.clone()).await;
                     response
                 } else {
                     method(id, params, subscriber.sink.clone(), state, extensions).await
@@ -308,14 +341,16 @@ impl Dispatcher {
                 subscriber.count(subscriber.active(), &self.metrics);
                 response
             }
-            (MethodCallback::Subscription(_) | MethodCallback::Unsubscription(_), None) => MethodResponse::error(
-                id,
-                ErrorObject::borrowed(
-                    code::METHOD_NOT_FOUND,
-                    "notifications not supported: subscriptions need a WebSocket or the Unix socket",
-                    None,
-                ),
-            ),
+            (MethodCallback::Subscription(_) | MethodCallback::Unsubscription(_), None) => {
+                MethodResponse::error(
+                    id,
+                    ErrorObject::borrowed(
+                        code::METHOD_NOT_FOUND,
+                        "notifications not supported: subscriptions need a WebSocket or the Unix socket",
+                        None,
+                    ),
+                )
+            }
         }
     }
 
@@ -339,12 +374,18 @@ impl Dispatcher {
     }
 }
 
-/// The subscription's answer is in the batch's; what follows it is passed on.
-async fn after_batch(response: &MethodResponse, mut receiver: mpsc::Receiver<Box<RawValue>>, sink: MethodSink) {
+/// The subscription's answer is in the batch's; when that is written, what follows is passed on.
+async fn after_batch(
+    response: &MethodResponse,
+    mut receiver: mpsc::Receiver<Box<RawValue>>,
+    sink: MethodSink,
+    written: CancellationToken,
+) {
     if !response.is_subscription() || receiver.recv().await.is_none() || response.is_error() {
         return;
     }
     tokio::spawn(async move {
+        written.cancelled().await;
         loop {
             let notification = tokio::select! {
                 notification = receiver.recv() => notification,
@@ -377,7 +418,9 @@ fn parse(object: &[u8]) -> Parsed<'_> {
     }
     match serde_json::from_slice::<InvalidRequest<'_>>(object) {
         Ok(InvalidRequest { id }) => Parsed::Invalid(id, INVALID_REQUEST_CODE),
-        Err(error) if error.is_data() => Parsed::Invalid(Id::Null, INVALID_REQUEST_CODE),
+        Err(_) if serde_json::from_slice::<IgnoredAny>(object).is_ok() => {
+            Parsed::Invalid(Id::Null, INVALID_REQUEST_CODE)
+        }
         Err(_) => Parsed::Invalid(Id::Null, code::PARSE),
     }
 }
@@ -410,13 +453,17 @@ impl<'a> Answers<'a> {
             None => dispatcher.error(
                 id.clone(),
                 TOO_BIG_BATCH_RESPONSE_CODE,
-                format!("not run: the answers before exceed the limit of {} bytes", dispatcher.response_bytes),
+                format!(
+                    "not run: the answers before exceed the limit of {} bytes",
+                    dispatcher.response_bytes
+                ),
             ),
-            Some(answer) if self.text.len() + answer.len() + 1 > dispatcher.response_bytes => dispatcher.error(
-                id.clone(),
-                OVERSIZED_RESPONSE_CODE,
-                format!("the batch's answers exceed the limit of {} bytes", dispatcher.response_bytes),
-            ),
+            Some(answer) if self.text.len() + answer.len() + 1 > dispatcher.response_bytes => dispatcher
+                .error(
+                    id.clone(),
+                    OVERSIZED_RESPONSE_CODE,
+                    format!("the batch's answers exceed the limit of {} bytes", dispatcher.response_bytes),
+                ),
             Some(answer) if dispatcher.budget.grow(&mut self.charge, answer.len()) => {
                 return self.text.push_str(answer);
             }
@@ -427,11 +474,11 @@ impl<'a> Answers<'a> {
     }
 
     /// `None` if all were notifications.
-    fn finish(mut self) -> Option<Answer> {
+    fn finish(mut self, silence: Option<DropGuard>) -> Option<Answer> {
         if self.text.len() == 1 {
             return None;
         }
         self.text.push(']');
-        Some(Answer { text: self.text, charge: Some(self.charge) })
+        Some(Answer { text: self.text, room: Room { _charge: Some(self.charge), _silence: silence } })
     }
 }

@@ -40,7 +40,11 @@ type Reply = Response<AnswerBody>;
 
 impl Face {
     /// Answers a request.
-    pub(crate) async fn serve(self: Arc<Self>, connection: Arc<Connection>, request: Request<Incoming>) -> Reply {
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        connection: Arc<Connection>,
+        request: Request<Incoming>,
+    ) -> Reply {
         if !self.hosts.admit(request.headers()) {
             self.metrics.rejected(Rejection::Host);
             return text(
@@ -56,7 +60,8 @@ impl Face {
                 "this page's origin is not among those the node answers: add it to the node's origins\n",
             );
         }
-        let origin = (verdict == Verdict::Share).then(|| request.headers().get(header::ORIGIN).cloned()).flatten();
+        let origin =
+            (verdict == Verdict::Share).then(|| request.headers().get(header::ORIGIN).cloned()).flatten();
         let mut reply = if request.method() == Method::OPTIONS {
             preflight(request.headers(), verdict)
         } else if let Some(refusal) = self.authorize(request.headers()) {
@@ -70,7 +75,9 @@ impl Face {
                 _ => {
                     self.metrics.rejected(Rejection::Protocol);
                     let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, "POST a JSON-RPC request\n");
-                    reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST, GET, HEAD, OPTIONS"));
+                    reply
+                        .headers_mut()
+                        .insert(header::ALLOW, HeaderValue::from_static("POST, GET, HEAD, OPTIONS"));
                     reply
                 }
             }
@@ -156,11 +163,19 @@ impl Face {
         text(StatusCode::NOT_FOUND, "there is nothing here; the node answers at /\n")
     }
 
-    fn upgrade(self: &Arc<Self>, connection: Arc<Connection>, mut request: Request<Incoming>, verdict: Verdict) -> Reply {
+    fn upgrade(
+        self: &Arc<Self>,
+        connection: Arc<Connection>,
+        mut request: Request<Incoming>,
+        verdict: Verdict,
+    ) -> Reply {
         // A page's WebSocket is not guarded by the browser, so here an extension counts as any other page.
         if verdict == Verdict::Extension {
             self.metrics.rejected(Rejection::Origin);
-            return text(StatusCode::FORBIDDEN, "this extension's origin is not among those the node answers\n");
+            return text(
+                StatusCode::FORBIDDEN,
+                "this extension's origin is not among those the node answers\n",
+            );
         }
         let Some(dispatcher) = self.ws.clone() else {
             self.metrics.rejected(Rejection::Protocol);
@@ -234,7 +249,7 @@ fn text(status: StatusCode, text: impl Into<Bytes>) -> Reply {
 }
 
 fn json(status: StatusCode, answer: Answer) -> Reply {
-    let mut reply = Response::new(AnswerBody::Whole(answer.text.into(), answer.charge));
+    let mut reply = Response::new(AnswerBody::Whole(answer.text.into(), answer.room));
     *reply.status_mut() = status;
     reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     reply

@@ -52,7 +52,9 @@ pub(crate) fn listen(path: &Path) -> Result<(UnixListener, SocketFile), ServerEr
         Err(error) => return Err(failed(error)),
         Ok(file) if !file.file_type().is_socket() => return Err(ServerError::IpcNotASocket(path.to_owned())),
         Ok(_) => match std::os::unix::net::UnixStream::connect(path) {
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(failed)?,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                fs::remove_file(path).map_err(failed)?
+            }
             Err(error) => return Err(failed(error)),
             Ok(_) => return Err(ServerError::IpcInUse(path.to_owned())),
         },
@@ -86,7 +88,12 @@ pub(crate) async fn serve(
     }
 }
 
-async fn read(mut reader: ReadHalf<Patient<UnixStream>>, mut session: Session, most: usize, stop: CancellationToken) {
+async fn read(
+    mut reader: ReadHalf<Patient<UnixStream>>,
+    mut session: Session,
+    most: usize,
+    stop: CancellationToken,
+) {
     let mut splitter = Splitter::new(most);
     loop {
         loop {
@@ -98,11 +105,15 @@ async fn read(mut reader: ReadHalf<Patient<UnixStream>>, mut session: Session, m
                 Ok(None) => break,
                 Err(Broken::NotADocument) => {
                     session.dispatcher().metrics().rejected(Rejection::Malformed);
-                    session.dispatcher().refusal(code::PARSE, "Parse error: a request begins with { or [; the connection ends")
+                    session.dispatcher().refusal(
+                        code::PARSE,
+                        "Parse error: a request begins with { or [; the connection ends",
+                    )
                 }
                 Err(Broken::TooLarge) => {
                     session.dispatcher().metrics().rejected(Rejection::Size);
-                    let message = format!("the request exceeds the limit of {most} bytes; the connection ends");
+                    let message =
+                        format!("the request exceeds the limit of {most} bytes; the connection ends");
                     session.dispatcher().refusal(OVERSIZED_REQUEST_CODE, &message)
                 }
             };

@@ -22,7 +22,9 @@ pub struct JwtSecret([u8; 32]);
 
 /// The text is not a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a JWT secret is 32 bytes as 64 hexadecimal digits, with or without 0x; these are {digits} characters that are not")]
+#[error(
+    "a JWT secret is 32 bytes as 64 hexadecimal digits, with or without 0x; these are {digits} characters that are not"
+)]
 pub struct JwtSecretError {
     digits: usize,
 }
@@ -34,13 +36,17 @@ pub enum JwtError {
     #[error("this address needs a token: send the header 'Authorization: Bearer …'")]
     Missing,
     /// It is not a token.
-    #[error("the token is malformed: it has to be three parts of base64url, with the algorithm HS256 and an iat")]
+    #[error(
+        "the token is malformed: it has to be three parts of base64url, with the algorithm HS256 and an iat"
+    )]
     Malformed,
     /// It was signed with something else.
     #[error("the token's signature does not fit this node's secret")]
     Signature,
     /// It is too old, or from the future.
-    #[error("the token was issued at {issued}, which is more than {MAX_AGE} s from {now} here: issue a new one, and check the clocks")]
+    #[error(
+        "the token was issued at {issued}, which is more than {MAX_AGE} s from {now} here: issue a new one, and check the clocks"
+    )]
     Stale {
         /// Its `iat`.
         issued: u64,

@@ -24,7 +24,9 @@ pub fn openrpc(specs: &[MethodSpec], version: &str) -> Value {
     let mut document = Document { objects: Vec::new(), components: Map::new() };
     for (name, schema, title) in NAMED {
         let mut form = match schema {
-            Schema::BlockTag => json!({"anyOf": [reference("Quantity"), schema.to_json()["anyOf"][1].clone()]}),
+            Schema::BlockTag => {
+                json!({"anyOf": [reference("Quantity"), schema.to_json()["anyOf"][1].clone()]})
+            }
             Schema::BlockId => {
                 json!({"anyOf": [reference("BlockTag"), reference("Hash"), {"type": "object"}]})
             }
@@ -86,7 +88,9 @@ impl Document {
         match *schema {
             Schema::Array(items) => json!({"type": "array", "items": self.schema(items, place)}),
             Schema::Nullable(inner) => json!({"anyOf": [{"type": "null"}, self.schema(inner, place)]}),
-            Schema::Map(values) => json!({"type": "object", "additionalProperties": self.schema(values, place)}),
+            Schema::Map(values) => {
+                json!({"type": "object", "additionalProperties": self.schema(values, place)})
+            }
             Schema::OneOf(forms) => {
                 let forms: Vec<_> = forms
                     .iter()
@@ -150,9 +154,10 @@ pub(crate) fn discoverable(mut methods: Methods, specs: &[MethodSpec], version: 
     for name in ["rpc_discover", "rpc.discover"] {
         if methods.method(name).is_none() {
             module
-                .register_method::<Result<Prepared, jsonrpsee::types::ErrorObjectOwned>, _>(name, |_, document, _| {
-                    Ok(document.clone())
-                })
+                .register_method::<Result<Prepared, jsonrpsee::types::ErrorObjectOwned>, _>(
+                    name,
+                    |_, document, _| Ok(document.clone()),
+                )
                 .expect("the module has no such method yet");
         }
     }
@@ -168,7 +173,8 @@ mod tests {
     const LOG: Schema = Schema::Object(&[("address", Schema::Address, true), ("data", Schema::Bytes, false)]);
 
     fn specs() -> Vec<MethodSpec> {
-        let spec = |name, params, result| MethodSpec { name, summary: "Does.", params, result, cost: Cost::Light };
+        let spec =
+            |name, params, result| MethodSpec { name, summary: "Does.", params, result, cost: Cost::Light };
         vec![
             spec("eth_logs", vec![required("block", Schema::BlockId)], Schema::Array(&LOG)),
             spec("eth_log", vec![optional("hash", Schema::Hash)], Schema::Nullable(&LOG)),
@@ -180,7 +186,9 @@ mod tests {
         let document = openrpc(&specs(), "1.2.3");
         assert_eq!(document["openrpc"], "1.3.2");
         assert_eq!(document["info"]["version"], "1.2.3");
-        let [first, second] = document["methods"].as_array().unwrap().as_slice() else { panic!("two methods") };
+        let [first, second] = document["methods"].as_array().unwrap().as_slice() else {
+            panic!("two methods")
+        };
         assert_eq!(first["name"], "eth_log");
         assert_eq!(first["params"][0]["required"], false);
         assert_eq!(first["result"]["schema"]["anyOf"][1]["$ref"], "#/components/schemas/eth_log_result");
@@ -214,7 +222,8 @@ mod tests {
     async fn a_client_can_ask_for_the_document() {
         let methods = discoverable(Methods::new(), &specs(), "1");
         for name in ["rpc_discover", "rpc.discover"] {
-            let document: Value = methods.call(name, jsonrpsee::core::EmptyServerParams::new()).await.unwrap();
+            let document: Value =
+                methods.call(name, jsonrpsee::core::EmptyServerParams::new()).await.unwrap();
             assert_eq!(document["methods"].as_array().unwrap().len(), 3);
         }
     }

@@ -69,7 +69,11 @@ impl<T> Patient<T> {
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_read(cx, buf)
     }
 }
@@ -126,7 +130,8 @@ mod tests {
     async fn a_peer_that_reads_slowly_but_enough_is_served() {
         let (ours, mut theirs) = tokio::io::duplex(LEAST_PROGRESS);
         let mut ours = Patient::new(ours, Duration::from_secs(30));
-        let writer = tokio::spawn(async move { ours.write_all(&vec![7; LEAST_PROGRESS * 8]).await.map(|()| ours) });
+        let writer =
+            tokio::spawn(async move { ours.write_all(&vec![7; LEAST_PROGRESS * 8]).await.map(|()| ours) });
         let mut chunk = vec![0; LEAST_PROGRESS];
         for _ in 0..8 {
             tokio::time::sleep(Duration::from_secs(25)).await;

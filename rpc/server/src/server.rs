@@ -43,8 +43,13 @@ pub async fn start(
     let config = &ground.config;
     let same = config.http.filter(|address| config.ws == Some(*address));
     let mut listeners = Vec::new();
-    let mut handle =
-        ServerHandle { shared: Shared::new(config.limits.clone()), http: None, ws: None, admin: None, ipc: None };
+    let mut handle = ServerHandle {
+        shared: Shared::new(config.limits.clone()),
+        http: None,
+        ws: None,
+        admin: None,
+        ipc: None,
+    };
 
     if let Some(address) = config.http {
         let (listener, address) = bind(address).await?;

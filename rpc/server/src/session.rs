@@ -5,9 +5,8 @@
 //! requests in flight, by the notifications in its queue, and by the budget of all connections.
 
 use crate::{
-    budget::Charge,
     config::TransportLimits,
-    dispatch::{Answer, Dispatcher, Subscriber},
+    dispatch::{Answer, Dispatcher, Room, Subscriber},
 };
 use jsonrpsee::core::server::{ConnectionId, MethodSink};
 use serde_json::value::RawValue;
@@ -42,18 +41,15 @@ struct Outgoing {
 pub(crate) struct Message {
     pub(crate) text: String,
     /// To be kept until the text is written.
-    pub(crate) room: Room,
-}
-
-/// What an answer takes until it is written; notifications have their queue.
-#[derive(Default)]
-pub(crate) struct Room {
-    _charge: Option<Charge>,
-    _in_flight: Option<OwnedSemaphorePermit>,
+    pub(crate) room: Option<(Room, OwnedSemaphorePermit)>,
 }
 
 /// Both halves of a new session.
-pub(crate) fn open(dispatcher: Arc<Dispatcher>, limits: &TransportLimits, connection: usize) -> (Session, Outbox) {
+pub(crate) fn open(
+    dispatcher: Arc<Dispatcher>,
+    limits: &TransportLimits,
+    connection: usize,
+) -> (Session, Outbox) {
     let (sink, notifications) = mpsc::channel(limits.notifications.max(1));
     // Each waiting answer holds a permit, so this queue is never full.
     let (answers, answered) = mpsc::channel(limits.in_flight.max(1));
@@ -78,7 +74,8 @@ impl Session {
     /// Begins to answer a request, as soon as there is room. Safe to cancel: nothing has begun then.
     pub(crate) async fn receive(&mut self, request: impl AsRef<[u8]> + Send + 'static) {
         while self.calls.try_join_next().is_some() {}
-        let permit = Arc::clone(&self.in_flight).acquire_owned().await.expect("the semaphore is never closed");
+        let permit =
+            Arc::clone(&self.in_flight).acquire_owned().await.expect("the semaphore is never closed");
         let (dispatcher, subscriber) = (Arc::clone(&self.dispatcher), self.subscriber.clone());
         let answers = self.answers.clone();
         self.calls.spawn(async move {
@@ -91,7 +88,8 @@ impl Session {
 
     /// Says something that no method said.
     pub(crate) async fn say(&mut self, answer: Answer) {
-        let permit = Arc::clone(&self.in_flight).acquire_owned().await.expect("the semaphore is never closed");
+        let permit =
+            Arc::clone(&self.in_flight).acquire_owned().await.expect("the semaphore is never closed");
         let _ = self.answers.send(Outgoing { answer, in_flight: permit }).await;
     }
 
@@ -132,12 +130,12 @@ impl Outbox {
 
 impl From<Box<RawValue>> for Message {
     fn from(notification: Box<RawValue>) -> Self {
-        Self { text: String::from(Box::<str>::from(notification)), room: Room::default() }
+        Self { text: String::from(Box::<str>::from(notification)), room: None }
     }
 }
 
 impl From<Outgoing> for Message {
     fn from(Outgoing { answer, in_flight }: Outgoing) -> Self {
-        Self { text: answer.text, room: Room { _charge: answer.charge, _in_flight: Some(in_flight) } }
+        Self { text: answer.text, room: Some((answer.room, in_flight)) }
     }
 }

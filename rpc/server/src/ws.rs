@@ -38,9 +38,11 @@ pub(crate) fn accept_key(headers: &http::HeaderMap) -> Result<String, &'static s
 /// Whether a request asks for a WebSocket.
 pub(crate) fn is_upgrade(headers: &http::HeaderMap) -> bool {
     let names = |name: http::header::HeaderName, token: &str| {
-        headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).any(|value| {
-            value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token))
-        })
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token)))
     };
     names(http::header::CONNECTION, "upgrade") && names(http::header::UPGRADE, "websocket")
 }
@@ -115,10 +117,18 @@ async fn read(
         heard = Instant::now();
     };
     let _ = farewell.reason.set((code, reason));
-    session.finish().await;
+    // Who is gone is not worked for.
+    if matches!(code, CloseCode::Away | CloseCode::Size) {
+        session.finish().await;
+    }
 }
 
-async fn write(mut sink: SplitSink<Socket, Message>, mut outbox: Outbox, ping: Duration, farewell: &Farewell) {
+async fn write(
+    mut sink: SplitSink<Socket, Message>,
+    mut outbox: Outbox,
+    ping: Duration,
+    farewell: &Farewell,
+) {
     let mut pings = tokio::time::interval_at(Instant::now() + ping, ping);
     pings.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

@@ -126,5 +126,6 @@ async fn a_subscription_in_a_batch_is_answered_in_the_batch_and_then_runs() {
         let notification = ws.next().await.unwrap();
         assert_eq!(notification["params"], json!({"subscription": subscription, "result": number}));
     }
-    assert_eq!(ws.call("test_unsubscribe", json!([subscription])).await["result"], true);
+    let ended = ws.call("test_unsubscribe", json!([subscription])).await;
+    assert_eq!(ended["result"], true, "{ended}");
 }

@@ -1,0 +1,203 @@
+//! Requests made from the methods' declarations, valid and broken at their borders, and a check of the answers.
+//!
+//! ## What is checked
+//! * Every request is answered in time, with valid JSON-RPC.
+//! * A result has the form that its method declares.
+//! * An error has a code that clients know ([`is_known_code`](crate::is_known_code)), and never −32603: whatever a client sends, that would be a
+//!   fault of the node.
+//! * A parameter that has to be there and is not, or is `null`, is error −32602; one of another JSON type is an error.
+//!
+//! Hashes, addresses and heights that answers contain are used in later requests, so that much is asked that exists. The same seed
+//! on the same state asks the same.
+
+mod generate;
+mod validate;
+
+pub use validate::validate;
+
+use crate::{
+    budget::Budget, codes::is_known_code, config::TransportLimits, dispatch::Dispatcher, metrics::Metrics,
+};
+use generate::{Expected, Generator};
+use jsonrpsee::core::server::Methods;
+use mundi_rpc_context::{MethodSpec, Schema, code};
+use serde_json::Value;
+use std::{fmt, sync::Arc, time::Duration};
+
+/// No method takes so long for such requests.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Characters of a request or an answer that a finding shows.
+const SHOWN: usize = 600;
+
+/// An answer that should not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The method, or `—` for what is no call.
+    pub method: String,
+    /// What was asked, if it is long its beginning.
+    pub request: String,
+    /// What was answered, if it is long its beginning.
+    pub answer: String,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+/// What is wrong with an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// There is none after a minute.
+    Hung,
+    /// It is not JSON-RPC.
+    NotJsonRpc(String),
+    /// The code is none that clients know.
+    UnknownCode(i64),
+    /// The node blames itself.
+    Internal,
+    /// The result has another form than declared.
+    Form(String),
+    /// A parameter that cannot be taken was taken.
+    Accepted(&'static str),
+    /// A missing parameter is not said to be a matter of parameters.
+    WrongCode(i64),
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {:?}\n  asked    {}\n  answered {}",
+            self.method, self.problem, self.request, self.answer
+        )
+    }
+}
+
+/// Asks each of the methods declared by `specs` one valid request and several broken ones in each round, and sends as much that is no request
+/// at all.
+pub async fn run(
+    methods: impl Into<Methods>,
+    specs: &[MethodSpec],
+    seed: u64,
+    rounds: usize,
+) -> Vec<Finding> {
+    let methods = methods.into();
+    let limits = TransportLimits::default();
+    let metrics = Arc::new(Metrics::new(std::iter::empty()));
+    let dispatcher = Dispatcher::new(methods, None, &limits, Budget::new(limits.held_bytes), metrics);
+    let mut run = Run { dispatcher, generator: Generator::new(seed), findings: Vec::new() };
+    for _ in 0..rounds {
+        for spec in specs {
+            run.ask(spec, false).await;
+            for _ in 0..3 {
+                run.ask(spec, true).await;
+            }
+            run.garble(spec).await;
+        }
+    }
+    run.findings
+}
+
+struct Run {
+    dispatcher: Dispatcher,
+    generator: Generator,
+    findings: Vec<Finding>,
+}
+
+impl Run {
+    async fn ask(&mut self, spec: &MethodSpec, broken: bool) {
+        let (request, expected) = self.generator.request(spec, broken);
+        if let Some(answer) = self.answer(spec.name, &request).await
+            && let Err(problem) = self.judge(&answer, &spec.result, expected)
+        {
+            self.found(spec.name, &request, &answer, problem);
+        }
+    }
+
+    /// Something that is hardly a request.
+    async fn garble(&mut self, spec: &MethodSpec) {
+        let request = self.generator.garbled(spec);
+        if let Some(answer) = self.answer("—", &request).await
+            && let Err(problem) = self.judge_any(&answer)
+        {
+            self.found("—", &request, &answer, problem);
+        }
+    }
+
+    async fn answer(&mut self, method: &str, request: &[u8]) -> Option<String> {
+        match tokio::time::timeout(PATIENCE, self.dispatcher.answer(request, None)).await {
+            Ok(answer) => answer.map(|answer| answer.text),
+            Err(_) => {
+                self.found(method, request, "", Problem::Hung);
+                None
+            }
+        }
+    }
+
+    fn found(&mut self, method: &str, request: &[u8], answer: &str, problem: Problem) {
+        let shown = |text: &str| text.chars().take(SHOWN).collect::<String>();
+        self.findings.push(Finding {
+            method: method.to_owned(),
+            request: shown(&String::from_utf8_lossy(request)),
+            answer: shown(answer),
+            problem,
+        });
+    }
+
+    fn judge(&mut self, answer: &str, form: &Schema, expected: Expected) -> Result<(), Problem> {
+        let answer: Value =
+            serde_json::from_str(answer).map_err(|error| Problem::NotJsonRpc(error.to_string()))?;
+        if let Some(error) = error_of(&answer)? {
+            return match expected {
+                Expected::InvalidParams if error != i64::from(code::INVALID_PARAMS) => {
+                    Err(Problem::WrongCode(error))
+                }
+                _ => Ok(()),
+            };
+        }
+        match expected {
+            Expected::InvalidParams => {
+                return Err(Problem::Accepted("a required parameter that is not there"));
+            }
+            Expected::Error => return Err(Problem::Accepted("a parameter of another type")),
+            Expected::Either => {}
+        }
+        let result = &answer["result"];
+        self.generator.learn(result);
+        validate(form, result).map_err(Problem::Form)
+    }
+
+    fn judge_any(&self, answer: &str) -> Result<(), Problem> {
+        match serde_json::from_str(answer).map_err(|error| Problem::NotJsonRpc(error.to_string()))? {
+            Value::Array(answers) if !answers.is_empty() => {
+                answers.iter().try_for_each(|answer| error_of(answer).map(drop))
+            }
+            answer => error_of(&answer).map(drop),
+        }
+    }
+}
+
+/// The code of an answer's error; a problem if it is neither a result nor an error that clients know.
+fn error_of(answer: &Value) -> Result<Option<i64>, Problem> {
+    let malformed = |what: &str| Err(Problem::NotJsonRpc(what.to_owned()));
+    let Some(fields) = answer.as_object() else { return malformed("not an object") };
+    if fields.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
+        return malformed("jsonrpc is not 2.0");
+    }
+    if !fields.get("id").is_some_and(|id| id.is_null() || id.is_string() || id.is_number()) {
+        return malformed("the id is missing");
+    }
+    match (fields.get("result"), fields.get("error")) {
+        (Some(_), None) => Ok(None),
+        (None, Some(error)) => {
+            let Some(code) = error["code"].as_i64() else { return malformed("the error has no code") };
+            if !error["message"].is_string() {
+                return malformed("the error has no message");
+            }
+            match i32::try_from(code) {
+                Ok(code::INTERNAL) => Err(Problem::Internal),
+                Ok(known) if is_known_code(known) => Ok(Some(code)),
+                _ => Err(Problem::UnknownCode(code)),
+            }
+        }
+        _ => malformed("there is not one of result and error"),
+    }
+}
