@@ -284,8 +284,9 @@ impl DerefMut for ShardGuard<'_> {
 
 impl Drop for ShardGuard<'_> {
     fn drop(&mut self) {
-        let worst = self.shard.worst().map(|(worst, _)| worst);
-        self.worst.store(hint_of(worst), Ordering::Relaxed);
+        if let Some(worst) = self.shard.news_of_worst() {
+            self.worst.store(hint_of(worst), Ordering::Relaxed);
+        }
     }
 }
 

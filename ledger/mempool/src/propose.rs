@@ -78,7 +78,7 @@ impl Mempool {
                 let Some(head) = shard.sender(slot).head() else { break };
                 if left.take(head.tx.gas, head.tx.encoded, head.tx.blobs) {
                     proposed.push(Arc::clone(&head.tx.ordered));
-                    shard.change(slot, |sender| sender.take_head());
+                    shard.take_head(slot);
                 } else {
                     shard.set_aside(slot);
                     aside.push((index, slot));

@@ -10,12 +10,13 @@
 use crate::{fees::Fees, transaction::PooledTransaction};
 use alloy_primitives::{Address, U256};
 use mundi_execution::Account;
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{collections::VecDeque, ops::Range, sync::Arc};
 
 /// A transaction in its place.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) tx: Arc<PooledTransaction>,
+    nonce: u64,
     /// Number of its arrival.
     pub(crate) arrival: u64,
     /// Whether it was handed out and nobody has said what became of it.
@@ -28,7 +29,8 @@ pub(crate) struct Entry {
 pub(crate) struct Sender {
     pub(crate) address: Address,
     account: Account,
-    entries: BTreeMap<u64, Entry>,
+    /// In the order of nonces. So the pending ones are the first, and stand at the distance of their nonces.
+    entries: VecDeque<Entry>,
     pending_end: u64,
     pending_cost: U256,
     cursor: u64,
@@ -51,7 +53,7 @@ impl Sender {
         Self {
             address,
             account,
-            entries: BTreeMap::new(),
+            entries: VecDeque::new(),
             pending_end: account.nonce,
             pending_cost: U256::ZERO,
             cursor: account.nonce,
@@ -92,8 +94,8 @@ impl Sender {
     /// The first nonce that no transaction here has.
     pub(crate) fn next_nonce(&self) -> u64 {
         let mut next = self.pending_end;
-        for nonce in self.entries.range(next..).map(|(nonce, _)| *nonce) {
-            if nonce != next {
+        for entry in self.entries.range(self.pending()..) {
+            if entry.nonce != next {
                 break;
             }
             next += 1;
@@ -102,7 +104,21 @@ impl Sender {
     }
 
     pub(crate) fn get(&self, nonce: u64) -> Option<&Entry> {
-        self.entries.get(&nonce)
+        self.place(nonce).ok().map(|at| &self.entries[at])
+    }
+
+    /// Where a transaction stands, or would stand.
+    fn place(&self, nonce: u64) -> Result<usize, usize> {
+        let first = self.entries.front().map_or(u64::MAX, |first| first.nonce);
+        match usize::try_from(nonce.saturating_sub(first)) {
+            Ok(at) if self.entries.get(at).is_some_and(|entry| entry.nonce == nonce) => Ok(at),
+            _ => self.entries.binary_search_by_key(&nonce, |entry| entry.nonce),
+        }
+    }
+
+    /// Where the transactions from this nonce on begin.
+    fn since(&self, nonce: u64) -> usize {
+        self.place(nonce).unwrap_or_else(|at| at)
     }
 
     /// Where the pending ones end.
@@ -111,28 +127,28 @@ impl Sender {
     }
 
     pub(crate) fn between(&self, nonces: Range<u64>) -> impl Iterator<Item = &Entry> {
-        let nonces = nonces.start..nonces.end.max(nonces.start);
-        self.entries.range(nonces).map(|(_, entry)| entry)
+        let (first, end) = (self.since(nonces.start), self.since(nonces.end));
+        self.entries.range(first..end.max(first))
     }
 
     pub(crate) fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
-        self.entries.values()
+        self.entries.iter()
     }
 
     /// The next to go.
     pub(crate) fn head(&self) -> Option<&Entry> {
-        if self.cursor < self.pending_end { self.entries.get(&self.cursor) } else { None }
+        if self.cursor >= self.pending_end {
+            return None;
+        }
+        self.entries.get((self.cursor - self.account.nonce) as usize)
     }
 
     /// The last one, unless it is in flight.
     pub(crate) fn tail(&self) -> Option<(Tail, &PooledTransaction)> {
-        let (nonce, entry) = self.entries.last_key_value()?;
-        let tail = Tail {
-            nonce: *nonce,
-            pending: self.is_pending(*nonce),
-            floor: entry.floor,
-            arrival: entry.arrival,
-        };
+        let entry = self.entries.back()?;
+        let nonce = entry.nonce;
+        let tail =
+            Tail { nonce, pending: self.is_pending(nonce), floor: entry.floor, arrival: entry.arrival };
         (!entry.in_flight).then_some((tail, &*entry.tx))
     }
 
@@ -147,9 +163,9 @@ impl Sender {
     /// `nonce` among those that are not in flight.
     pub(crate) fn yielding(&self, nonce: u64, mut count: usize, mut bytes: usize) -> Option<usize> {
         let mut yielding = 0;
-        let mut last = self.entries.values().rev();
+        let mut last = self.entries.iter().rev();
         while count > 0 || bytes > 0 {
-            let entry = last.next().filter(|entry| entry.tx.nonce > nonce && !entry.in_flight)?;
+            let entry = last.next().filter(|entry| entry.nonce > nonce && !entry.in_flight)?;
             count = count.saturating_sub(1);
             bytes = bytes.saturating_sub(entry.tx.size());
             yielding += 1;
@@ -168,7 +184,14 @@ impl Sender {
         self.bytes += tx.size();
         self.dearest = self.dearest.max(tx.cost);
         let (cost, floor) = (tx.cost, tx.fees);
-        let old = self.entries.insert(nonce, Entry { tx, arrival, in_flight: false, floor });
+        let entry = Entry { tx, nonce, arrival, in_flight: false, floor };
+        let old = match self.place(nonce) {
+            Ok(at) => Some(std::mem::replace(&mut self.entries[at], entry)),
+            Err(at) => {
+                self.entries.insert(at, entry);
+                None
+            }
+        };
         if let Some(old) = &old {
             self.bytes -= old.tx.size();
             if self.is_pending(nonce) {
@@ -183,7 +206,7 @@ impl Sender {
 
     /// Takes a transaction out. What comes after it has to wait.
     pub(crate) fn remove(&mut self, nonce: u64) -> Option<Entry> {
-        let entry = self.entries.remove(&nonce)?;
+        let entry = self.entries.remove(self.place(nonce).ok()?)?;
         self.bytes -= entry.tx.size();
         if self.is_pending(nonce) {
             self.pending_cost = self.pending_cost.saturating_sub(entry.tx.cost);
@@ -203,12 +226,11 @@ impl Sender {
             self.pending_cost = U256::ZERO;
             self.cursor = account.nonce;
         }
-        while let Some(first) = self.entries.first_entry()
-            && *first.key() < account.nonce
+        while self.entries.front().is_some_and(|first| first.nonce < account.nonce)
+            && let Some(entry) = self.entries.pop_front()
         {
-            let entry = first.remove();
             self.bytes -= entry.tx.size();
-            if self.is_pending(entry.tx.nonce) {
+            if self.is_pending(entry.nonce) {
                 self.pending_cost = self.pending_cost.saturating_sub(entry.tx.cost);
             }
             gone.push(entry);
@@ -226,7 +248,7 @@ impl Sender {
         if !gone.is_empty() {
             self.lay_floors(account.nonce);
         }
-        for nonce in gone.iter().map(|entry| entry.tx.nonce).filter(|nonce| *nonce >= account.nonce) {
+        for nonce in gone.iter().map(|entry| entry.nonce).filter(|nonce| *nonce >= account.nonce) {
             self.lay_floors(nonce);
         }
         self.settle();
@@ -236,34 +258,39 @@ impl Sender {
     /// Drops what the balance does not cover even alone. What is in flight is for the block to judge.
     fn drop_unfunded(&mut self, gone: &mut Vec<Entry>) {
         let balance = self.account.balance;
-        let unfunded = self.entries.extract_if(.., |_, entry| entry.tx.cost > balance && !entry.in_flight);
         let from = gone.len();
-        gone.extend(unfunded.map(|(_, entry)| entry));
+        for entry in std::mem::take(&mut self.entries) {
+            if entry.tx.cost > balance && !entry.in_flight {
+                gone.push(entry);
+            } else {
+                self.entries.push_back(entry);
+            }
+        }
         for entry in &gone[from..] {
             self.bytes -= entry.tx.size();
         }
-        self.dearest = self.entries.values().map(|entry| entry.tx.cost).max().unwrap_or_default();
-        if let Some(first) = gone.get(from).map(|entry| entry.tx.nonce)
+        self.dearest = self.entries.iter().map(|entry| entry.tx.cost).max().unwrap_or_default();
+        if let Some(first) = gone.get(from).map(|entry| entry.nonce)
             && self.is_pending(first)
         {
             self.pending_end = first;
-            let pending = self.entries.range(..first).map(|(_, entry)| entry.tx.cost);
+            let pending = self.between(0..first).map(|entry| entry.tx.cost);
             self.pending_cost = pending.fold(U256::ZERO, U256::saturating_add);
         }
     }
 
     /// The next to go has gone.
     pub(crate) fn take_head(&mut self) {
-        if let Some(entry) = self.entries.get_mut(&self.cursor) {
-            entry.in_flight = true;
+        if let Ok(at) = self.place(self.cursor) {
+            self.entries[at].in_flight = true;
         }
         self.skip_in_flight();
     }
 
     /// A transaction that went is back.
     pub(crate) fn put_back(&mut self, nonce: u64) {
-        if let Some(entry) = self.entries.get_mut(&nonce) {
-            entry.in_flight = false;
+        if let Ok(at) = self.place(nonce) {
+            self.entries[at].in_flight = false;
             self.cursor = self.cursor.min(nonce).max(self.account.nonce);
             self.skip_in_flight();
         }
@@ -274,7 +301,8 @@ impl Sender {
         while self.pending_cost > self.account.balance && self.pending_end > self.account.nonce {
             self.demote_from(self.pending_end - 1);
         }
-        while let Some(entry) = self.entries.get(&self.pending_end)
+        while let Some(entry) = self.entries.get(self.pending())
+            && entry.nonce == self.pending_end
             && let cost = self.pending_cost.saturating_add(entry.tx.cost)
             && cost <= self.account.balance
         {
@@ -286,28 +314,27 @@ impl Sender {
 
     /// Those from `nonce` on are pending no longer.
     fn demote_from(&mut self, nonce: u64) {
-        let demoted = self.entries.range(nonce..self.pending_end).map(|(_, entry)| entry.tx.cost);
+        let demoted = self.between(nonce..self.pending_end).map(|entry| entry.tx.cost);
         let cost = demoted.fold(U256::ZERO, U256::saturating_add);
         self.pending_cost = self.pending_cost.saturating_sub(cost);
         self.pending_end = nonce;
     }
 
     fn skip_in_flight(&mut self) {
-        let rest: Range<u64> = self.cursor.min(self.pending_end)..self.pending_end;
-        let gone = self.entries.range(rest).take_while(|(_, entry)| entry.in_flight).count();
+        let gone = self.between(self.cursor..self.pending_end).take_while(|entry| entry.in_flight).count();
         self.cursor += gone as u64;
     }
 
     fn floor_before(&self, nonce: u64) -> Option<Fees> {
-        self.entries.range(..nonce).next_back().map(|(_, entry)| entry.floor)
+        self.since(nonce).checked_sub(1).map(|before| self.entries[before].floor)
     }
 
     /// Corrects the floors from `nonce` on, up to the first that is right already.
     fn lay_floors(&mut self, nonce: u64) {
         let mut before = self.floor_before(nonce);
-        for (at, entry) in self.entries.range_mut(nonce..) {
+        for entry in self.entries.range_mut(self.since(nonce)..) {
             let floor = before.map_or(entry.tx.fees, |before| before.poorer(entry.tx.fees));
-            if floor == entry.floor && *at != nonce {
+            if floor == entry.floor && entry.nonce != nonce {
                 break;
             }
             entry.floor = floor;

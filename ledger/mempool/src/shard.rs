@@ -5,13 +5,15 @@
 //! middle of a queue costs nothing.
 //!
 //! ## Invariants
-//! * After [`Shard::relist`] the orders hold for the sender exactly what its queue says.
+//! * After every change the orders hold for the sender exactly what its queue says, with one exception: a last transaction
+//!   that was handed out stays among the tails until an evictor finds it there, or its sender changes.
 //! * A slot belongs to one sender as long as that sender has transactions.
 
 use crate::{
     config::{Config, Order, Origin},
     fees::{FeeIndex, Fees, Rank, Slot},
     sender::{Entry, Sender, Tail},
+    transaction::PooledTransaction,
 };
 use alloy_primitives::{Address, map::AddressMap};
 use mundi_execution::Account;
@@ -84,6 +86,8 @@ pub(crate) struct Shard {
     parked_by_base_fee: BTreeSet<(u64, Slot)>,
     pending_tails: FeeIndex,
     queued_tails: FeeIndex,
+    /// Whether another one may be the worst.
+    tails_changed: bool,
     expiries: VecDeque<Expiry>,
     transactions: usize,
     pending: usize,
@@ -107,6 +111,7 @@ impl Shard {
             parked_by_base_fee: BTreeSet::new(),
             pending_tails: FeeIndex::default(),
             queued_tails: FeeIndex::default(),
+            tails_changed: true,
             expiries: VecDeque::new(),
             transactions: 0,
             pending: 0,
@@ -218,6 +223,7 @@ impl Shard {
 
     /// Orders what may be evicted by another base fee.
     pub(crate) fn rebase_tails(&mut self, base_fee: u64) {
+        self.tails_changed = true;
         self.pending_tails.rebase(base_fee);
         self.queued_tails.rebase(base_fee);
     }
@@ -262,38 +268,46 @@ impl Shard {
     }
 
     /// The worst one, if one may be evicted.
-    pub(crate) fn worst(&self) -> Option<(Worst, Slot)> {
-        let queued =
-            self.queued_tails.worst().map(|(rank, slot)| (Worst { pending: false, tip: rank.tip }, slot));
-        queued.or_else(|| {
-            self.pending_tails.worst().map(|(rank, slot)| (Worst { pending: true, tip: rank.tip }, slot))
-        })
+    pub(crate) fn worst(&mut self) -> Option<(Worst, Slot)> {
+        loop {
+            let (worst, slot) = self.promised_worst()?;
+            if self.sender(slot).tail().is_some() {
+                return Some((worst, slot));
+            }
+            // It has gone since it was listed.
+            self.relist(slot);
+        }
+    }
+
+    /// The same, if it has not been handed out since.
+    fn promised_worst(&self) -> Option<(Worst, Slot)> {
+        let of = |tails: &FeeIndex, pending| {
+            tails.worst().map(|(rank, slot)| (Worst { pending, tip: rank.tip }, slot))
+        };
+        of(&self.queued_tails, false).or_else(|| of(&self.pending_tails, true))
+    }
+
+    /// What the worst one may be worth by now, if that has changed since it was last asked.
+    pub(crate) fn news_of_worst(&mut self) -> Option<Option<Worst>> {
+        std::mem::take(&mut self.tails_changed).then(|| self.promised_worst().map(|(worst, _)| worst))
+    }
+
+    /// The next of a sender to go has gone. What it is worth to the evictor is found out by him: so going is cheap.
+    pub(crate) fn take_head(&mut self, slot: Slot) {
+        self.place_mut(slot).sender.take_head();
+        self.relist_standing(slot);
     }
 
     /// Lists a sender as its queue says, and lets go of one that has nothing left.
     fn relist(&mut self, slot: Slot) {
+        self.relist_standing(slot);
         let place = self.place(slot);
-        let head = if place.aside { None } else { place.sender.head() };
-        let standing = head.map(|head| self.standing(head));
-        let exempt = |local: bool| local && self.exempt_local;
-        let tail =
-            place.sender.tail().filter(|(_, tx)| !exempt(tx.origin == Origin::Local)).map(|(tail, _)| tail);
+        let exempt = |tx: &PooledTransaction| self.exempt_local && tx.origin == Origin::Local;
+        let tail = place.sender.tail().filter(|(_, tx)| !exempt(tx)).map(|(tail, _)| tail);
+        let (old_tail, old_pending) = (place.tail, place.pending);
         let pending = place.sender.pending();
-        let (old_standing, old_tail, old_pending) = (place.standing, place.tail, place.pending);
-        let (empty, address) = (place.sender.is_empty(), place.sender.address);
-        if standing != old_standing {
-            self.unlist_standing(slot, old_standing);
-            match standing {
-                Some(Standing::Ready { fees, arrival }) => match &mut self.line {
-                    Line::Fees(line) => line.insert(fees, arrival, slot),
-                    Line::Fifo(line) => _ = line.insert((Reverse(arrival), slot)),
-                },
-                Some(Standing::BlobFee(cap)) => _ = self.parked_by_blob_fee.insert((cap, slot)),
-                Some(Standing::BaseFee(cap)) => _ = self.parked_by_base_fee.insert((cap, slot)),
-                None => {}
-            }
-        }
         if tail != old_tail {
+            self.tails_changed = true;
             if let Some(tail) = old_tail {
                 self.tails(tail.pending).remove(tail.floor, tail.arrival, slot);
             }
@@ -302,14 +316,36 @@ impl Shard {
             }
         }
         self.pending = self.pending + pending - old_pending;
-        if empty {
+        let place = self.place_mut(slot);
+        (place.tail, place.pending) = (tail, pending);
+        if place.sender.is_empty() {
+            let address = place.sender.address;
             self.slots[slot as usize] = None;
             self.free.push(slot);
             self.by_address.remove(&address);
-        } else {
-            let place = self.place_mut(slot);
-            (place.standing, place.tail, place.pending) = (standing, tail, pending);
         }
+    }
+
+    /// Lists the next of a sender to go.
+    fn relist_standing(&mut self, slot: Slot) {
+        let place = self.place(slot);
+        let head = if place.aside { None } else { place.sender.head() };
+        let standing = head.map(|head| self.standing(head));
+        let old = place.standing;
+        if standing == old {
+            return;
+        }
+        self.unlist_standing(slot, old);
+        match standing {
+            Some(Standing::Ready { fees, arrival }) => match &mut self.line {
+                Line::Fees(line) => line.insert(fees, arrival, slot),
+                Line::Fifo(line) => _ = line.insert((Reverse(arrival), slot)),
+            },
+            Some(Standing::BlobFee(cap)) => _ = self.parked_by_blob_fee.insert((cap, slot)),
+            Some(Standing::BaseFee(cap)) => _ = self.parked_by_base_fee.insert((cap, slot)),
+            None => {}
+        }
+        self.place_mut(slot).standing = standing;
     }
 
     fn unlist_standing(&mut self, slot: Slot, standing: Option<Standing>) {

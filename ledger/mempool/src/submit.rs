@@ -2,12 +2,12 @@
 
 use crate::{
     check::{self, Arrival, Decoded},
-    config::Origin,
+    config::{Origin, PER_TRANSACTION},
     error::PoolError,
     events::{DropReason, PoolEvent},
     fees::Slot,
     head::Context,
-    pool::Mempool,
+    pool::{Mempool, SHARDS},
     sender::Sender,
     shard::{Shard, Worst},
     transaction::PooledTransaction,
@@ -227,8 +227,9 @@ impl Mempool {
 
     /// Evicts the worst transactions, as long as they are worse than `worth`, until another one of this size fits.
     fn make_room(&self, worth: Worst, size: usize) -> Result<(), PoolError> {
-        let evictions = MAX_ATTEMPTS + size / crate::config::PER_TRANSACTION;
-        for _ in 0..evictions {
+        // A shard may have to find out first that its worst is in flight.
+        let attempts = MAX_ATTEMPTS + SHARDS + size / PER_TRANSACTION;
+        for _ in 0..attempts {
             let (transactions, bytes) = self.totals();
             if transactions < self.config.max_transactions && bytes + size <= self.config.max_bytes {
                 return Ok(());
