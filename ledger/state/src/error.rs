@@ -123,10 +123,10 @@ pub enum StoreError {
     /// The work was ended from outside.
     #[error("stopped")]
     Cancelled,
-    /// The transactions and receipts of a block are not there, because the store began with a state file.
+    /// The transactions and receipts of a block are not there, because the store begins after it.
     #[error(
-        "block {height} has no transactions and receipts here: the store began with a state file and has them from \
-         block {oldest} on"
+        "block {height} has no transactions and receipts here: the store begins after it and has them from block \
+         {oldest} on"
     )]
     BlockNotKept {
         /// Asked for.

@@ -36,7 +36,10 @@
 //!
 //! ## In memory
 //! [`Store::in_memory`] makes the same store without a directory, for chains that end with the process: blocks, states,
-//! history and proofs are all there, nothing is written, and *on disk* above means *in the tables*.
+//! history and proofs are all there, nothing is written, and *on disk* above means *in the tables*. With
+//! [`History::Full`] for both values and proofs it can be [rewound](Store::rewind) to every block it ever had.
+//!
+//! [`Store::above`] makes one whose first block is another chain's, known by its header alone.
 //!
 //! ## Limits
 //! One process per directory, and one line of blocks: a fork is staged, or the newest blocks are

@@ -11,6 +11,7 @@
 
 use crate::{
     error::StoreError,
+    keccak::keccak256_many,
     kv::{Batch, Table, View},
 };
 use alloy_primitives::{Address, B256, Log, keccak256, map::HashSet};
@@ -27,16 +28,20 @@ pub(crate) const STRETCH: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Term([u8; 8]);
 
-impl Term {
+/// What a term is hashed from: its kind, and the address or the topic.
+struct Input {
+    bytes: [u8; 33],
+    len: usize,
+}
+
+impl Input {
     const ADDRESS: u8 = 0;
 
-    /// Logs of an address.
-    pub(crate) fn address(address: &[u8; 20]) -> Self {
+    fn address(address: &[u8; 20]) -> Self {
         Self::new(Self::ADDRESS, address)
     }
 
-    /// Logs with a topic at a position, from 0 to 3.
-    pub(crate) fn topic(position: u8, topic: &[u8; 32]) -> Self {
+    fn topic(position: u8, topic: &[u8; 32]) -> Self {
         Self::new(position + 1, topic)
     }
 
@@ -44,7 +49,29 @@ impl Term {
         let mut input = [0; 33];
         input[0] = kind;
         input[1..=bytes.len()].copy_from_slice(bytes);
-        let [a, b, c, d, e, f, g, h, ..] = keccak256(&input[..=bytes.len()]).0;
+        Self { bytes: input, len: bytes.len() + 1 }
+    }
+}
+
+impl AsRef<[u8]> for Input {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+impl Term {
+    /// Logs of an address.
+    pub(crate) fn address(address: &[u8; 20]) -> Self {
+        Self::of(&keccak256(Input::address(address)))
+    }
+
+    /// Logs with a topic at a position, from 0 to 3.
+    pub(crate) fn topic(position: u8, topic: &[u8; 32]) -> Self {
+        Self::of(&keccak256(Input::topic(position, topic)))
+    }
+
+    const fn of(hash: &B256) -> Self {
+        let [a, b, c, d, e, f, g, h, ..] = hash.0;
         Self([a, b, c, d, e, f, g, h])
     }
 
@@ -79,9 +106,12 @@ fn terms<'a>(logs: impl Iterator<Item = &'a Log>) -> Vec<Term> {
         addresses.insert(&log.address);
         topics.extend((0u8..).zip(log.topics()));
     }
-    let addresses = addresses.into_iter().map(|address| Term::address(address));
-    let topics = topics.into_iter().map(|(position, topic)| Term::topic(position, topic));
-    let mut terms: Vec<_> = addresses.chain(topics).collect();
+    let addresses = addresses.into_iter().map(|address| Input::address(address));
+    let topics = topics.into_iter().map(|(position, topic)| Input::topic(position, topic));
+    let inputs: Vec<Input> = addresses.chain(topics).collect();
+    let mut hashes = vec![B256::ZERO; inputs.len()];
+    keccak256_many(&inputs, &mut hashes);
+    let mut terms: Vec<_> = hashes.iter().map(Term::of).collect();
     terms.sort_unstable();
     terms.dedup();
     terms

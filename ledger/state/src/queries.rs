@@ -49,8 +49,8 @@ impl Store {
         logs::logs(&view, filter, limits)
     }
 
-    /// The oldest block that is there as a whole: the first of the chain, or one of the last in the state file that the
-    /// store began with. Of up to 256 blocks before it there are headers.
+    /// The oldest block that is there as a whole: the first of the chain, one of the last in the state file that the
+    /// store began with, or the first [above](Self::above) a foreign one. Of up to 256 blocks before it there are headers.
     pub fn oldest_block(&self) -> Result<u64, StoreError> {
         format::blocks_from(&self.kv.view())
     }

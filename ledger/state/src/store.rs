@@ -331,3 +331,6 @@ pub(crate) fn put_history(batch: &mut Batch<'_>, config: &Config, newest: u64, l
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

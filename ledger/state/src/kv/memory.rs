@@ -11,7 +11,7 @@ mod tree;
 use super::{TABLES, Table, Value};
 use fjall::Slice;
 use std::sync::{Arc, Mutex, RwLock};
-use tree::Tree;
+use tree::{Key, Tree};
 
 /// Open tables.
 #[derive(Default)]
@@ -60,17 +60,17 @@ impl MemoryView {
     ) -> impl Iterator<Item = (Value, Value)> + use<> {
         let prefix = Slice::from(prefix);
         let entries = self.table(table).from(start).take_while(move |(key, _)| key.starts_with(&prefix));
-        entries.map(|(key, value)| (Value::whole(key), Value::whole(value)))
+        entries.map(|(key, value)| (Value::whole((&*key).into()), Value::whole(value)))
     }
 
     pub(super) fn last(&self, table: Table, prefix: &[u8]) -> Option<(Value, Value)> {
         let (key, value) = self.table(table).last(prefix)?;
-        Some((Value::whole(key.clone()), Value::whole(value.clone())))
+        Some((Value::whole((&**key).into()), Value::whole(value.clone())))
     }
 }
 
 /// A key of a table and its new value, if it gets one.
-type Write = (Table, Slice, Option<Slice>);
+type Write = (Table, Key, Option<Slice>);
 
 /// Writes that become visible together.
 pub(crate) struct MemoryBatch<'a> {
@@ -80,14 +80,18 @@ pub(crate) struct MemoryBatch<'a> {
 
 impl MemoryBatch<'_> {
     pub(super) fn put(&mut self, table: Table, key: &[u8], value: &[u8]) {
-        self.writes.push((table, key.into(), Some(value.into())));
+        self.writes.push((table, Key::new(key), Some(value.into())));
     }
 
     pub(super) fn delete(&mut self, table: Table, key: &[u8]) {
-        self.writes.push((table, key.into(), None));
+        self.writes.push((table, Key::new(key), None));
     }
 
-    pub(super) fn commit(self) {
+    pub(super) fn commit(mut self) {
+        // So that a node is changed as long as it is at hand. Stable: the last write of a key counts.
+        self.writes.sort_by(|(table, key, _), (other, than, _)| {
+            (*table as u8).cmp(&(*other as u8)).then_with(|| (**key).cmp(than))
+        });
         let _turn = self.memory.writer.lock().expect("no holder panics");
         let mut tables = (*self.memory.tables()).clone();
         for (table, key, value) in self.writes {

@@ -12,13 +12,41 @@
 //!   before it. That of the first child is never looked at.
 
 use fjall::Slice;
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 /// Entries of a node, at most.
 const MOST: usize = 32;
 
 /// Entries of a node below which it looks for a neighbour to join.
 const FEWEST: usize = MOST / 4;
+
+/// Bytes of a key, at most.
+const MAX_KEY: usize = 55;
+
+/// A key, in place: to compare or to copy keys follows no pointers.
+#[derive(Clone, Copy)]
+pub(super) struct Key {
+    len: u8,
+    bytes: [u8; MAX_KEY],
+}
+
+impl Key {
+    /// # Panics
+    /// If a table has longer keys than any is made of.
+    pub(super) fn new(key: &[u8]) -> Self {
+        let mut bytes = [0; MAX_KEY];
+        bytes[..key.len()].copy_from_slice(key);
+        Self { len: key.len() as u8, bytes }
+    }
+}
+
+impl Deref for Key {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
 
 /// An ordered map from bytes to bytes, cheap to clone.
 #[derive(Clone, Default)]
@@ -28,8 +56,8 @@ pub(super) struct Tree {
 }
 
 enum Node {
-    Leaf(Vec<(Slice, Slice)>),
-    Inner(Vec<(Slice, Arc<Node>)>),
+    Leaf(Vec<(Key, Slice)>),
+    Inner(Vec<(Key, Arc<Node>)>),
 }
 
 /// Made where a shared node is about to change: with room for an entry more.
@@ -49,7 +77,7 @@ fn copy<T: Clone>(entries: &[T]) -> Vec<T> {
 }
 
 /// A node split off another one, after its first key.
-type Split = Option<(Slice, Arc<Node>)>;
+type Split = Option<(Key, Arc<Node>)>;
 
 impl Tree {
     /// Number of entries.
@@ -69,7 +97,7 @@ impl Tree {
     }
 
     /// Sets a key.
-    pub(super) fn insert(&mut self, key: Slice, value: Slice) {
+    pub(super) fn insert(&mut self, key: Key, value: Slice) {
         let Some(root) = &mut self.root else {
             (self.root, self.len) = (Some(Arc::new(Node::Leaf(vec![(key, value)]))), 1);
             return;
@@ -77,7 +105,7 @@ impl Tree {
         let (added, split) = insert(root, key, value);
         self.len += usize::from(added);
         if let Some(right) = split {
-            let left = (Slice::default(), Arc::clone(root));
+            let left = (Key::new(&[]), Arc::clone(root));
             *root = Arc::new(Node::Inner(vec![left, right]));
         }
     }
@@ -120,23 +148,23 @@ impl Tree {
     }
 
     /// The last entry that begins with a prefix.
-    pub(super) fn last(&self, prefix: &[u8]) -> Option<(&Slice, &Slice)> {
+    pub(super) fn last(&self, prefix: &[u8]) -> Option<(&Key, &Slice)> {
         last(self.root.as_ref()?, prefix).filter(|(key, _)| key.starts_with(prefix))
     }
 }
 
 /// The child that a key belongs to.
-fn child_at(children: &[(Slice, Arc<Node>)], key: &[u8]) -> usize {
+fn child_at(children: &[(Key, Arc<Node>)], key: &[u8]) -> usize {
     children[1..].partition_point(|(first, _)| **first <= *key)
 }
 
 /// Where a key is, or where it would be.
-fn find(entries: &[(Slice, Slice)], key: &[u8]) -> Result<usize, usize> {
+fn find(entries: &[(Key, Slice)], key: &[u8]) -> Result<usize, usize> {
     entries.binary_search_by(|(other, _)| (**other).cmp(key))
 }
 
 /// Whether the key is new, and what was split off.
-fn insert(node: &mut Arc<Node>, key: Slice, value: Slice) -> (bool, Split) {
+fn insert(node: &mut Arc<Node>, key: Key, value: Slice) -> (bool, Split) {
     match Arc::make_mut(node) {
         Node::Leaf(entries) => match find(entries, &key) {
             Ok(at) => {
@@ -159,10 +187,10 @@ fn insert(node: &mut Arc<Node>, key: Slice, value: Slice) -> (bool, Split) {
     }
 }
 
-fn split<T>(entries: &mut Vec<(Slice, T)>, node: impl FnOnce(Vec<(Slice, T)>) -> Node) -> Split {
+fn split<T>(entries: &mut Vec<(Key, T)>, node: impl FnOnce(Vec<(Key, T)>) -> Node) -> Split {
     (entries.len() > MOST).then(|| {
         let right = entries.split_off(entries.len() / 2);
-        (right[0].0.clone(), Arc::new(node(right)))
+        (right[0].0, Arc::new(node(right)))
     })
 }
 
@@ -201,7 +229,7 @@ impl Node {
     }
 
     /// Takes the entries of the node after it, whose parent has the key `first` for it.
-    fn append(&mut self, first: Slice, right: Self) {
+    fn append(&mut self, first: Key, right: Self) {
         match (self, right) {
             (Self::Leaf(entries), Self::Leaf(right)) => entries.extend(right),
             (Self::Inner(children), Self::Inner(mut right)) => {
@@ -215,7 +243,7 @@ impl Node {
 }
 
 /// The last entry whose key is not above all keys that begin with `prefix`.
-fn last<'a>(node: &'a Node, prefix: &[u8]) -> Option<(&'a Slice, &'a Slice)> {
+fn last<'a>(node: &'a Node, prefix: &[u8]) -> Option<(&'a Key, &'a Slice)> {
     let above = |key: &[u8]| key > prefix && !key.starts_with(prefix);
     match node {
         Node::Leaf(entries) => {
@@ -236,9 +264,9 @@ pub(super) struct Entries {
 }
 
 impl Iterator for Entries {
-    type Item = (Slice, Slice);
+    type Item = (Key, Slice);
 
-    fn next(&mut self) -> Option<(Slice, Slice)> {
+    fn next(&mut self) -> Option<(Key, Slice)> {
         loop {
             let (node, at) = self.path.last_mut()?;
             let below = match &**node {
@@ -273,13 +301,13 @@ mod tests {
         assert!(node.len() > 0 && node.len() <= MOST);
         match node {
             Node::Leaf(entries) => {
-                assert!(entries.is_sorted_by(|a, b| a.0 < b.0));
+                assert!(entries.is_sorted_by(|a, b| *a.0 < *b.0));
                 assert!(lowest.is_none_or(|lowest| lowest <= &*entries[0].0));
                 (entries.len(), 1)
             }
             Node::Inner(children) => {
                 assert!(!root || children.len() > 1);
-                assert!(children[1..].is_sorted_by(|a, b| a.0 < b.0));
+                assert!(children[1..].is_sorted_by(|a, b| *a.0 < *b.0));
                 let mut total = 0;
                 let mut depths = Vec::new();
                 for (at, (key, child)) in children.iter().enumerate() {
@@ -344,7 +372,7 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Put(key, value) => {
-                        tree.insert(key.as_slice().into(), [value; 40][..].into());
+                        tree.insert(Key::new(&key), [value; 40][..].into());
                         model.insert(key, vec![value; 40]);
                     }
                     Step::Remove(key) => {
@@ -379,7 +407,7 @@ mod tests {
     #[test]
     fn what_is_removed_leaves_no_sparse_nodes_behind() {
         let mut tree = Tree::default();
-        let key = |number: u32| Slice::from(number.to_be_bytes());
+        let key = |number: u32| Key::new(&number.to_be_bytes());
         (0..20_000).for_each(|number| tree.insert(key(number), Slice::default()));
         (0..20_000).filter(|number| number % 40 != 0).for_each(|number| tree.remove(&key(number)));
         fn nodes(node: &Node) -> usize {
