@@ -45,8 +45,9 @@ pub(crate) struct BenchNodeArgs {
     /// Connections, each with one request at a time.
     #[arg(long, value_name = "N", default_value = "4", value_parser = at_least_one)]
     pub(crate) connections: NonZeroUsize,
-    /// Accounts that send.
-    #[arg(long, value_name = "N", default_value = "64", value_parser = at_least_one)]
+    /// Accounts that send. With fewer than a batch has transactions for each connection, an account has several in one batch, and
+    /// some nodes take those in any order.
+    #[arg(long, value_name = "N", default_value = "400", value_parser = at_least_one)]
     pub(crate) senders: NonZeroUsize,
     /// Rounds of each node.
     #[arg(long, value_name = "N", default_value = "5", value_parser = at_least_one)]
