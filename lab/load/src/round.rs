@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// What a sender is given: enough for all it will ever send.
-const FUND: u128 = 20_000_000_000_000_000_000;
+const FUND: u128 = 2_000_000_000_000_000_000;
 /// What is sent, and how.
 #[derive(Clone, Debug)]
 pub struct Round {
