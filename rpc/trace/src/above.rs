@@ -2,7 +2,7 @@
 
 use crate::{
     replay::{Replay, observe},
-    watch::{Allowance, Recorder, Stop, Watch},
+    watch::{Allowance, Recorder, Watch},
 };
 use alloy_consensus::{Header, TxEnvelope};
 use alloy_eips::{BlockId, eip2718::Decodable2718};
@@ -18,7 +18,6 @@ use revm::{
     context::{TxEnv, result::ResultAndState},
     state::EvmState,
 };
-use std::time::Instant;
 
 /// Most calls of one request. All of them together have the time of one.
 const MOST_CALLS: usize = 1024;
@@ -32,15 +31,12 @@ pub(crate) struct Above {
     view: View,
     /// Precompiled contracts were moved.
     moved: bool,
-    /// When all calls have to be done.
-    deadline: Option<Instant>,
 }
 
 impl Above {
     fn new(ctx: &Ctx, header: Header, point: ForkPoint, view: View) -> Self {
         let environment = Environment::of_header(ctx, point, &header);
-        let deadline = Instant::now().checked_add(ctx.limits.call_time);
-        Self { header, point, environment, view, moved: false, deadline }
+        Self { header, point, environment, view, moved: false }
     }
 
     /// After a block, with what its transactions saw of it. Without an id, the newest; `pending` is the newest state, seen from
@@ -126,9 +122,6 @@ impl Above {
         I: Recorder,
         for<'a> I: Inspector<CallContext<&'a mut View>>,
     {
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Err(allowance.error(Stop::Time));
-        }
         let mut environment = self.environment.clone().for_calls(&ctx.limits);
         let message = Message::new(request, &environment, ctx.limits.call_gas)?;
         message.waive_fees(&mut environment);

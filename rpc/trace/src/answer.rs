@@ -16,10 +16,14 @@ pub(crate) struct List {
     allowance: Allowance,
 }
 
+/// A request of many transactions has so many times the time of one.
+const REQUEST_TIMES: u32 = 12;
+
 /// What one trace of an answer may take when nothing else is in it.
 pub(crate) fn allowance(ctx: &Ctx, time: Option<Duration>) -> Allowance {
     let (most, of) = (ctx.limits.call_time, ctx.limits.response_bytes);
-    Allowance { time: time.map_or(most, |time| time.min(most)), bytes: of, of }
+    let time = time.map_or(most, |time| time.min(most));
+    Allowance { time, until: None, bytes: of, of }.within(most.saturating_mul(REQUEST_TIMES))
 }
 
 impl List {
@@ -30,8 +34,8 @@ impl List {
 
     /// What the next item may take.
     pub(crate) const fn allowance(&self) -> Allowance {
-        let Allowance { time, bytes, of } = self.allowance;
-        Allowance { time, bytes: bytes.saturating_sub(self.json.len()), of }
+        let bytes = self.allowance.bytes.saturating_sub(self.json.len());
+        Allowance { bytes, ..self.allowance }
     }
 
     /// Appends an item.

@@ -6,6 +6,7 @@ use crate::{
     duration, parity,
     replay::Replay,
     tracer::Tracer,
+    watch::Allowance,
 };
 use alloy_consensus::transaction::Recovered;
 use alloy_eips::{BlockId, BlockNumberOrTag};
@@ -36,7 +37,7 @@ fn options(ctx: &Ctx, given: Option<GethDebugTracingOptions>) -> Result<Options,
 
 struct Options {
     options: GethDebugTracingOptions,
-    allowance: crate::watch::Allowance,
+    allowance: Allowance,
 }
 
 /// Traces the next transaction of a block, and executes it.
@@ -173,7 +174,7 @@ pub(crate) fn call_many(ctx: &Ctx, mut args: Args<'_>) -> Result<Json, RpcError>
     };
     above.override_block(ctx, given.block_overrides.as_ref())?;
     above.override_state(given.state_overrides.as_ref())?;
-    let mut list = List::new(allowance);
+    let mut list = List::new(allowance.within(ctx.limits.call_time));
     for bundle in bundles {
         above.override_block(ctx, bundle.block_override.as_ref())?;
         let mut traces = List::new(list.allowance());

@@ -219,7 +219,7 @@ pub(crate) fn call_many(ctx: &Ctx, mut args: Args<'_>) -> Result<Json, RpcError>
     let block: Option<BlockId> = args.optional()?;
     above::check_calls(calls.len())?;
     let mut above = Above::block(ctx, block)?;
-    let mut list = List::new(answer::allowance(ctx, None));
+    let mut list = List::new(answer::allowance(ctx, None).within(ctx.limits.call_time));
     for (request, kinds) in calls {
         let types = types(kinds)?;
         let allowance = list.allowance();

@@ -6,7 +6,7 @@ use crate::{
     otterscan::{page_size, shortened},
     parity,
     replay::Replay,
-    watch::{Recorder, Recording, Watch},
+    watch::{Allowance, Recorder, Recording, Watch},
 };
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256, U64, U256};
@@ -66,13 +66,17 @@ impl<CTX> Inspector<CTX> for Touch {
 }
 
 /// The transactions of a block that an address takes part in, in order.
-fn touching(ctx: &Ctx, block: &Arc<BlockRecord>, address: Address) -> Result<Vec<usize>, RpcError> {
+fn touching(
+    ctx: &Ctx,
+    block: &Arc<BlockRecord>,
+    address: Address,
+    allowance: &Allowance,
+) -> Result<Vec<usize>, RpcError> {
     let mut replay = Replay::new(ctx, block)?;
-    let allowance = answer::allowance(ctx, None);
     let mut found = Vec::new();
     for index in 0..block.body.transactions.len() {
-        let mut watch = Watch::new(Touch { address, seen: false }, Recording::default(), &allowance);
-        let result = replay.inspect(&mut watch, &allowance)?;
+        let mut watch = Watch::new(Touch { address, seen: false }, Recording::default(), allowance);
+        let result = replay.inspect(&mut watch, allowance)?;
         replay.commit(result.state);
         if watch.inspector.seen {
             found.push(index);
@@ -97,6 +101,7 @@ fn search(
     newest_first: bool,
 ) -> Result<(Page, bool), RpcError> {
     let most = ctx.limits.trace_blocks;
+    let allowance = answer::allowance(ctx, None);
     let (mut traced, mut empty) = (0, 0);
     let mut page = Page::default();
     for height in heights {
@@ -122,7 +127,7 @@ fn search(
         if bare {
             continue;
         }
-        let mut found = match touching(ctx, &block, address) {
+        let mut found = match touching(ctx, &block, address, &allowance) {
             Ok(found) => found,
             Err(error) if page.transactions.is_empty() => return Err(error),
             // What was found is worth more than the reason why there is no more; the next page gets to know it.

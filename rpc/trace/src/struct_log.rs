@@ -15,7 +15,8 @@ use revm::{
     context_interface::{ContextTr, result::ExecutionResult},
     interpreter::{
         CallInputs, CallOutcome, CreateInputs, CreateOutcome, InstructionResult, Interpreter,
-        interpreter_types::{InputsTr, Jumps, LoopControl, ReturnData},
+        instructions::gas_table_spec,
+        interpreter_types::{InputsTr, Jumps, LoopControl, ReturnData, RuntimeFlag as _},
     },
 };
 use std::{collections::BTreeMap, fmt::Write as _};
@@ -131,7 +132,11 @@ impl StructLogger {
     fn end(&mut self, begun: Begun, interpreter: &mut Interpreter) {
         let Begun { op, pc, gas, refund, contract, stack_items, slot } = begun;
         let status = interpreter.bytecode.action().as_ref().and_then(|action| action.instruction_result());
-        let cost = gas.saturating_sub(interpreter.gas.remaining());
+        let mut cost = gas.saturating_sub(interpreter.gas.remaining());
+        if status == Some(InstructionResult::OutOfGas) {
+            // The machine has taken everything; what was missing is known if it is the fixed part.
+            cost = cost.max(gas_table_spec(interpreter.runtime_flag.spec_id())[usize::from(op)].into());
+        }
         let depth = self.refunds.len();
         let out = &mut self.entries;
         let _ = write!(out, r#"{{"pc":{pc},"op":""#);

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 pub(crate) enum Stop {
     /// It took too long.
     Time,
+    /// The request as a whole took too long.
+    Request,
     /// What was recorded is too big for an answer.
     Size,
 }
@@ -25,6 +27,8 @@ pub(crate) enum Stop {
 pub(crate) struct Allowance {
     /// Time of one transaction.
     pub(crate) time: Duration,
+    /// When the whole request has to be done.
+    pub(crate) until: Option<Instant>,
     /// Bytes that are left of the answer.
     pub(crate) bytes: usize,
     /// Bytes that the whole answer may have, for the message.
@@ -32,6 +36,11 @@ pub(crate) struct Allowance {
 }
 
 impl Allowance {
+    /// The same for a request that has to be done in `time`.
+    pub(crate) fn within(self, time: Duration) -> Self {
+        Self { until: Instant::now().checked_add(time), ..self }
+    }
+
     /// The error for a trace that was stopped.
     pub(crate) fn error(&self, stop: Stop) -> RpcError {
         RpcError::limit(match stop {
@@ -39,6 +48,9 @@ impl Allowance {
                 "execution aborted (timeout = {:?}): tracing one transaction took longer; trace less of it",
                 self.time
             ),
+            Stop::Request => {
+                "execution aborted: tracing so many transactions takes too long; ask for fewer of them".into()
+            }
             Stop::Size => format!(
                 "the trace is larger than {} bytes; trace one transaction alone, limit it, or leave memory, stack and \
                  storage out",
@@ -93,6 +105,7 @@ pub(crate) struct Watch<I> {
     pub(crate) inspector: I,
     recording: Recording,
     deadline: Option<Instant>,
+    until: Option<Instant>,
     until_look: u32,
     left: usize,
     stop: Option<Stop>,
@@ -118,6 +131,7 @@ impl<I: Recorder> Watch<I> {
             inspector,
             recording,
             deadline: Instant::now().checked_add(allowance.time),
+            until: allowance.until,
             until_look: STEPS_PER_LOOK,
             left: allowance.bytes,
             stop: None,
@@ -138,8 +152,12 @@ impl<I: Recorder> Watch<I> {
 
     fn look(&mut self) {
         self.until_look = STEPS_PER_LOOK;
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        let now = Instant::now();
+        let is_past = |deadline: Option<Instant>| deadline.is_some_and(|deadline| now >= deadline);
+        if is_past(self.deadline) {
             self.stop = self.stop.or(Some(Stop::Time));
+        } else if is_past(self.until) {
+            self.stop = self.stop.or(Some(Stop::Request));
         }
     }
 

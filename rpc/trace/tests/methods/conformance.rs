@@ -1,7 +1,7 @@
 //! Ethereum's conformance cases of the tracing methods.
 
 use mundi_rpc_context::test::{case, conformance_context, run_cases, run_request};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[test]
 fn cases_of_execution_apis_pass() {
@@ -50,5 +50,54 @@ fn assert_same(place: &str, wanted: &Value, got: &Value) {
             assert_same(&format!("{place}.result"), &wanted["result"], &got["result"]);
         }
         _ => assert_eq!(wanted, got, "{place}"),
+    }
+}
+
+/// Every tracer answers for every transaction of a chain through all forks, and in the declared form.
+#[test]
+fn every_transaction_can_be_traced_in_every_way() {
+    let Some(context) = conformance_context() else { return };
+    let methods = mundi_rpc_trace::methods(context.ctx.clone());
+    let ask = |method: &str, params: Value| {
+        let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let response = run_request(&methods, &request.to_string());
+        let result = response.get("result").unwrap_or_else(|| panic!("{method} {params}: {response}"));
+        let spec = methods.specs().iter().find(|spec| spec.name == method).expect("the method is declared");
+        spec.result.check(result).unwrap_or_else(|error| panic!("{method} {params}: result{error}"));
+        result.clone()
+    };
+    let tracers = [
+        json!({"enableMemory": true, "enableReturnData": true}),
+        json!({"tracer": "callTracer", "tracerConfig": {"withLog": true}}),
+        json!({"tracer": "flatCallTracer"}),
+        json!({"tracer": "prestateTracer"}),
+        json!({"tracer": "prestateTracer", "tracerConfig": {"diffMode": true}}),
+        json!({"tracer": "4byteTracer"}),
+        json!({"tracer": "erc7562Tracer"}),
+        json!({"tracer": "muxTracer", "tracerConfig": {"callTracer": {}, "prestateTracer": {}, "4byteTracer": null}}),
+    ];
+    for height in 1..=context.ctx.ledger.head().block.header.number {
+        let tag = format!("{height:#x}");
+        for tracer in &tracers {
+            ask("debug_traceBlockByNumber", json!([tag, tracer]));
+        }
+        ask("trace_block", json!([tag]));
+        let types = json!(["trace", "vmTrace", "stateDiff"]);
+        let replayed = ask("trace_replayBlockTransactions", json!([tag, types]));
+        ask("ots_getBlockDetails", json!([height]));
+        ask("ots_getBlockTransactions", json!([height, 0, 25]));
+        for one in replayed.as_array().expect("a list") {
+            let hash = &one["transactionHash"];
+            let alone = ask("trace_replayTransaction", json!([hash, types]));
+            assert_eq!((&alone["trace"], &alone["stateDiff"]), (&one["trace"], &one["stateDiff"]), "{hash}");
+            for method in [
+                "trace_transaction",
+                "ots_traceTransaction",
+                "ots_getInternalOperations",
+                "ots_getTransactionError",
+            ] {
+                ask(method, json!([hash]));
+            }
+        }
     }
 }

@@ -308,3 +308,27 @@ fn what_does_not_exist_is_said_not_to() {
         assert!(message.contains(wanted), "{method}: {message}");
     }
 }
+
+#[test]
+fn gas_that_is_missing_is_what_the_instruction_costs() {
+    let mut chain = Chain::new();
+    let (storer, _) = chain.deploy(STORER);
+    // Two gas are left for an instruction of three.
+    let trace = chain.ask("debug_traceCall", json!([{"to": storer, "gas": "0x520a"}]));
+    assert_eq!(trace["structLogs"][0]["error"], "out of gas");
+    assert_eq!((&trace["structLogs"][0]["gas"], &trace["structLogs"][0]["gasCost"]), (&json!(2), &json!(3)));
+}
+
+#[test]
+fn requests_of_many_transactions_are_bounded() {
+    let mut chain = Chain::with_limits(|limits| limits.call_time = Duration::ZERO);
+    let (storer, _) = chain.deploy(STORER);
+    let calls = json!([[{"to": storer}, ["trace"]]]);
+    let (code, message) = chain.refused("trace_callMany", json!([calls]));
+    assert!(code == LIMIT && message.contains("execution aborted"), "{message}");
+    let (code, _) = chain.refused("trace_filter", json!([{"fromBlock": "0x1"}]));
+    assert_eq!(code, LIMIT);
+    let many: Vec<_> = (0..1025).map(|_| json!([{"to": storer}, []])).collect();
+    let (code, message) = chain.refused("trace_callMany", json!([many]));
+    assert!(code == LIMIT && message.contains("at most 1024"), "{message}");
+}
