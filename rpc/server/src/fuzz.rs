@@ -17,7 +17,9 @@ pub use validate::validate;
 
 use crate::{
     budget::Budget, codes::is_known_code, config::TransportLimits, dispatch::Dispatcher, metrics::Metrics,
+    split::Splitter,
 };
+use bytes::Bytes;
 use generate::{Expected, Generator};
 use jsonrpsee::core::server::Methods;
 use mundi_rpc_context::{MethodSpec, Schema, code};
@@ -71,6 +73,56 @@ impl fmt::Display for Finding {
     }
 }
 
+/// The way from a request's bytes to its answer, without a socket.
+pub struct Requests(Dispatcher);
+
+impl Requests {
+    /// To these methods, with the limits that a server has by default.
+    pub fn new(methods: impl Into<Methods>) -> Self {
+        let limits = TransportLimits::default();
+        let metrics = Arc::new(Metrics::new(std::iter::empty()));
+        Self(Dispatcher::new(methods.into(), None, &limits, Budget::new(limits.held_bytes), metrics))
+    }
+
+    /// Answers a request as HTTP would; `None` when there is nothing to say.
+    pub async fn answer(&self, request: &[u8]) -> Option<String> {
+        self.0.answer(request, None).await.map(|answer| answer.text)
+    }
+}
+
+impl fmt::Debug for Requests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Requests")
+    }
+}
+
+/// What is wrong with an answer to anything at all.
+pub fn check(answer: &str) -> Result<(), Problem> {
+    match serde_json::from_str(answer).map_err(|error| Problem::NotJsonRpc(error.to_string()))? {
+        Value::Array(answers) if !answers.is_empty() => {
+            answers.iter().try_for_each(|answer| error_of(answer).map(drop))
+        }
+        answer => error_of(&answer).map(drop),
+    }
+}
+
+/// The documents of a stream of bytes that comes in pieces, as the Unix socket cuts it; up to where it can be cut.
+pub fn documents(pieces: &[&[u8]], most: usize) -> Vec<Bytes> {
+    let mut splitter = Splitter::new(most);
+    let mut documents = Vec::new();
+    for piece in pieces {
+        splitter.buffer().extend_from_slice(piece);
+        loop {
+            match splitter.next() {
+                Ok(Some(document)) => documents.push(document),
+                Ok(None) => break,
+                Err(_) => return documents,
+            }
+        }
+    }
+    documents
+}
+
 /// Asks each of the methods declared by `specs` one valid request and several broken ones in each round, and sends as much that is no request
 /// at all.
 pub async fn run(
@@ -79,11 +131,8 @@ pub async fn run(
     seed: u64,
     rounds: usize,
 ) -> Vec<Finding> {
-    let methods = methods.into();
-    let limits = TransportLimits::default();
-    let metrics = Arc::new(Metrics::new(std::iter::empty()));
-    let dispatcher = Dispatcher::new(methods, None, &limits, Budget::new(limits.held_bytes), metrics);
-    let mut run = Run { dispatcher, generator: Generator::new(seed), findings: Vec::new() };
+    let mut run =
+        Run { requests: Requests::new(methods), generator: Generator::new(seed), findings: Vec::new() };
     for _ in 0..rounds {
         for spec in specs {
             run.ask(spec, false).await;
@@ -97,7 +146,7 @@ pub async fn run(
 }
 
 struct Run {
-    dispatcher: Dispatcher,
+    requests: Requests,
     generator: Generator,
     findings: Vec<Finding>,
 }
@@ -116,15 +165,15 @@ impl Run {
     async fn garble(&mut self, spec: &MethodSpec) {
         let request = self.generator.garbled(spec);
         if let Some(answer) = self.answer("—", &request).await
-            && let Err(problem) = self.judge_any(&answer)
+            && let Err(problem) = check(&answer)
         {
             self.found("—", &request, &answer, problem);
         }
     }
 
     async fn answer(&mut self, method: &str, request: &[u8]) -> Option<String> {
-        match tokio::time::timeout(PATIENCE, self.dispatcher.answer(request, None)).await {
-            Ok(answer) => answer.map(|answer| answer.text),
+        match tokio::time::timeout(PATIENCE, self.requests.answer(request)).await {
+            Ok(answer) => answer,
             Err(_) => {
                 self.found(method, request, "", Problem::Hung);
                 None
@@ -163,15 +212,6 @@ impl Run {
         let result = &answer["result"];
         self.generator.learn(result);
         validate(form, result).map_err(Problem::Form)
-    }
-
-    fn judge_any(&self, answer: &str) -> Result<(), Problem> {
-        match serde_json::from_str(answer).map_err(|error| Problem::NotJsonRpc(error.to_string()))? {
-            Value::Array(answers) if !answers.is_empty() => {
-                answers.iter().try_for_each(|answer| error_of(answer).map(drop))
-            }
-            answer => error_of(&answer).map(drop),
-        }
     }
 }
 
