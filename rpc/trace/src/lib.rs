@@ -8,9 +8,9 @@
 //!   [`Limits::response_bytes`] are watched, and it is stopped when either is used up. Struct logs are written as text at once.
 //!
 //! ## How
-//! [`replay`] executes a block's transactions one after another; [`above`] executes calls on top of a block. Each transaction has
-//! an inspector in a [`watch`]: the [`struct_log`]ger of this crate, or one of revm-inspectors. Results are appended to an
-//! [`answer`].
+//! `replay` executes a block's transactions one after another; `above` executes calls on top of a block. Each transaction has
+//! an inspector in a `watch`: the struct logger of this crate, or one of revm-inspectors. Results are appended to an
+//! `answer`.
 //!
 //! ## What happens when things fail
 //! A trace that takes too long or grows too big is an error of the whole request: there are no partial traces. JavaScript is not
