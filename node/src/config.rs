@@ -2,11 +2,11 @@
 
 use crate::{datadir::DataDir, error::NodeError};
 use alloy_signer_local::PrivateKeySigner;
-use mundi_chain::{Beneath, Genesis, LedgerConfig};
+use mundi_chain::{DeveloperGenesis, Genesis, LedgerConfig};
 use mundi_consensus::{NextBlock, SoloConfig};
 use mundi_rpc_context::Limits;
+use mundi_rpc_dev::Fork;
 use mundi_rpc_server::ServerConfig;
-use mundi_state::Store;
 use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc};
 
 /// Where the chain is.
@@ -18,15 +18,12 @@ pub enum ChainSource {
     Folder(DataDir, Option<Box<Genesis>>),
     /// In a folder, with a genesis file: it is kept in the folder as it is.
     File(DataDir, Option<PathBuf>),
-    /// A store that is open, and the genesis whose fork schedule holds. If the chain continues a foreign one, with the state
-    /// beneath it.
-    Open {
-        /// Blocks and states.
-        store: Box<Store>,
-        /// The fork schedule.
-        genesis: Box<Genesis>,
-        /// The state under the first block.
-        beneath: Option<Arc<Beneath>>,
+    /// On top of a block of a remote chain, in memory; developers' only.
+    Fork {
+        /// The remote chain.
+        fork: Arc<Fork>,
+        /// The rules of the blocks to come, and who is rich.
+        preset: Box<DeveloperGenesis>,
     },
 }
 
@@ -37,8 +34,14 @@ pub struct Developer {
     pub signers: Vec<PrivateKeySigner>,
     /// What is decided of the blocks to come.
     pub next: NextBlock,
+    /// Whether transactions of every account are sent without its key.
+    pub impersonate_all: bool,
     /// Whether developers' methods may be reached from other machines.
     pub allow_public: bool,
+    /// A dump of a chain to load before anything else.
+    pub load: Option<Vec<u8>>,
+    /// Where to dump the chain to at the end.
+    pub dump: Option<PathBuf>,
 }
 
 /// What a node is told.
@@ -47,8 +50,10 @@ pub struct NodeConfig {
     pub chain: ChainSource,
     /// How the store is opened.
     pub state: mundi_state::Config,
-    /// How blocks are executed. Its number of threads is that of [`Threads`](crate::Threads).
+    /// How blocks are executed. Its number of threads is that of [`Threads`](crate::Threads), its gas limit the one below.
     pub ledger: LedgerConfig,
+    /// The gas limit that blocks move to. Default: that of the genesis.
+    pub gas_limit: Option<u64>,
     /// What the pool takes.
     pub pool: mundi_mempool::Config,
     /// How blocks are ordered.
@@ -76,6 +81,7 @@ impl NodeConfig {
             chain,
             state: mundi_state::Config::default(),
             ledger: LedgerConfig::default(),
+            gas_limit: None,
             pool: mundi_mempool::Config::default(),
             sequencer: SoloConfig::default(),
             limits: Limits::default(),

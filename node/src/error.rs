@@ -2,6 +2,7 @@
 
 use mundi_chain::{GenesisError, LedgerError};
 use mundi_mempool::JournalError;
+use mundi_rpc_dev::{DumpError, ForkError};
 use mundi_rpc_server::ServerError;
 use mundi_state::StoreError;
 use std::{io, net::SocketAddr, path::PathBuf};
@@ -81,6 +82,17 @@ pub enum NodeError {
         address: String,
         /// What the system says.
         error: io::Error,
+    },
+    /// The remote chain.
+    #[error("the remote chain cannot be continued: {0}")]
+    Fork(#[from] ForkError),
+    /// A dump of a chain.
+    #[error("the dump of the chain cannot be {what}: {error}")]
+    Dump {
+        /// What was tried: `loaded`, `made`.
+        what: &'static str,
+        /// Why not.
+        error: DumpError,
     },
     /// The servers.
     #[error(transparent)]

@@ -86,6 +86,9 @@ fn config(genesis: &Genesis) -> Value {
             config.insert((*name).into(), json!(at));
         }
     }
+    if spec.least_interval() == 0 {
+        config.insert("equalTimestamps".into(), json!(true));
+    }
     if spec.dao_fork_block().is_some() {
         config.insert("daoForkSupport".into(), json!(true));
     }

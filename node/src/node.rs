@@ -14,12 +14,14 @@ use crate::{
 use mundi_chain::{
     Beneath, Genesis, Ledger, LedgerConfig, LedgerEvent, LedgerPools, PayloadSource, Sequencer,
 };
-use mundi_consensus::{Clock, Mining, Solo, SoloConfig, SystemClock};
+use mundi_consensus::{Mining, Solo, SoloConfig, SystemClock};
+use mundi_execution::StateChanges;
 use mundi_mempool::{Journal, Mempool};
 use mundi_rpc_context::{Accounts, Context, Ctx, Workers};
+use mundi_rpc_dev::{Fork, ForkedChain, Setup, Workbench};
 use mundi_rpc_server::{ServerConfig, ServerHandle};
 use mundi_state::Store;
-use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{fmt, fs, io, net::SocketAddr, path::PathBuf, sync::Arc};
 use tokio::sync::broadcast::error::RecvError;
 
 /// Where a node can be reached.
@@ -42,95 +44,110 @@ pub struct Node {
     threads: Arc<Threads>,
     context: Ctx,
     solo: Arc<Solo>,
-    figures: Option<Figures>,
+    bench: Option<Arc<Workbench>>,
+    /// Where the chain is dumped to at the end.
+    dump: Option<PathBuf>,
     monitor: Option<Monitor>,
     server: Option<ServerHandle>,
     addresses: Addresses,
-}
-
-/// A chain, ready to be run.
-struct Opened {
-    store: Store,
-    genesis: Genesis,
-    beneath: Option<Arc<Beneath>>,
-    folder: Option<DataDir>,
 }
 
 impl Node {
     /// Starts a node. Not to be called from within an asynchronous task.
     pub fn start(config: NodeConfig, threads: Arc<Threads>) -> Result<Self, NodeError> {
         config.check()?;
-        let NodeConfig { chain, state, ledger, pool, sequencer, limits, server, developer, .. } = config;
         let figures = config.metrics.map(|_| Figures::new()).transpose();
         let figures = figures.map_err(|error| NodeError::Settings(format!("figures: {error}")))?;
         let monitor = match (&figures, config.metrics) {
             (Some(figures), Some(address)) => Some(Monitor::start(address, figures, &threads)?),
             _ => None,
         };
-
-        let Opened { store, genesis, beneath, folder } = open(chain, &state, &threads)?;
+        let opened = open(config.chain, &config.state, &threads)?;
+        let genesis = opened.genesis;
         for key in &genesis.ignored {
             tracing::warn!(target: "node", "genesis: config.{key} means nothing here and is passed over");
         }
-        let spec = Arc::new(genesis.spec);
-        let ledger_config = LedgerConfig { threads: threads.config.engine, ..ledger };
+        let spec = Arc::new(genesis.spec.clone());
+        let ledger_config = LedgerConfig {
+            threads: threads.config.engine,
+            gas_limit: config.gas_limit.unwrap_or(genesis.header.gas_limit),
+            ..config.ledger
+        };
         let pools =
             LedgerPools { engine: Arc::clone(&threads.engine), background: Arc::clone(&threads.background) };
-        let ledger =
-            Ledger::start(Arc::new(store), Arc::clone(&spec), ledger_config.clone(), pools, beneath)?;
+        let store = Arc::new(opened.store);
+        let ledger = Ledger::start(store, Arc::clone(&spec), ledger_config.clone(), pools, opened.beneath)?;
         let ledger = Arc::new(ledger);
+        if let Some(edits) = opened.edits {
+            ledger.edit(edits)?;
+        }
 
         let head = next_head(&spec, &ledger_config, &ledger.head(), None);
-        let pool = Arc::new(Mempool::new(pool, Arc::clone(&spec), head));
+        let pool = Arc::new(Mempool::new(config.pool, Arc::clone(&spec), head));
         let follower = Arc::new(Follower::new(spec, ledger_config, Arc::clone(&pool)));
         ledger.observe(Arc::clone(&follower) as _);
         ledger.observe(Arc::new(Narrator));
-        if let Some(folder) = &folder {
+        if let Some(folder) = &opened.folder {
             bring_back(&pool, folder, config.journal_bytes, &threads)?;
         }
 
-        let source: Arc<dyn PayloadSource> = Arc::clone(&pool) as _;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         // Until everything is decided no block is made.
-        let mining = sequencer.mining;
-        let sequencer = SoloConfig { mining: Mining::Manual, ..sequencer };
-        let solo = Solo::start(Arc::clone(&ledger), source, clock, sequencer);
-        let solo = Arc::new(
-            solo.map_err(|error| NodeError::Threads { kind: "sequencer", reason: error.to_string() })?,
-        );
+        let mining = config.sequencer.mining;
+        let sequencer = SoloConfig { mining: Mining::Manual, ..config.sequencer };
+        let source: Arc<dyn PayloadSource> = Arc::clone(&pool) as _;
+        let solo = Solo::start(Arc::clone(&ledger), source, Arc::new(SystemClock), sequencer);
+        let failed = |error: io::Error| NodeError::Threads { kind: "sequencer", reason: error.to_string() };
+        let solo = Arc::new(solo.map_err(failed)?);
         follower.follow(&solo);
 
-        let (signers, steered, public) = match developer {
-            Some(developer) => {
-                solo.decide(|next| *next = developer.next);
-                (developer.signers, true, developer.allow_public)
-            }
-            None => (Vec::new(), false, server.privileged_in_public),
-        };
         let workers = Workers::new(Arc::clone(&threads.rpc), config.most_waiting);
-        if let Some(figures) = &figures {
-            let blocks = Figures::within(Some(figures), BlockFigures::new);
+        if let (Some(figures), Some(monitor)) = (&figures, &monitor) {
+            let (blocks, gauges) = Figures::within(Some(figures), || {
+                (BlockFigures::new(), Gauges::new(&pool, &ledger, &workers))
+            });
             blocks.begin(&ledger.head());
             ledger.observe(Arc::new(blocks));
-        }
-        if let (Some(figures), Some(monitor)) = (&figures, &monitor) {
-            let gauges = Figures::within(Some(figures), || Gauges::new(&pool, &ledger, &workers));
             monitor.attach(&ledger, gauges);
         }
+        let (developer, is_developers) =
+            (config.developer.clone().unwrap_or_default(), config.developer.is_some());
         let context = Arc::new(Context {
             ledger,
             pool,
             sequencer: Arc::clone(&solo) as _,
             workers,
-            limits,
-            accounts: Accounts::new(signers),
+            limits: config.limits,
+            accounts: Accounts::new(developer.signers),
             client_version: config.client_version,
-            developer: steered.then(|| Arc::clone(&solo)),
+            developer: is_developers.then(|| Arc::clone(&solo)),
         });
-        let addresses = Addresses::default();
-        let mut node = Self { threads, context, solo, figures, monitor, server: None, addresses };
-        let server = ServerConfig { privileged_in_public: public, ..server };
-        let server = serve::start(server, &node.context, node.figures.as_ref(), &node.threads)?;
+        let bench = if is_developers {
+            solo.decide(|next| *next = developer.next);
+            context.accounts.impersonate_all(developer.impersonate_all);
+            let genesis = opened.fork.is_none().then(|| Arc::new(genesis));
+            let setup = Setup { genesis, fork: opened.fork.clone(), replace: None };
+            Workbench::new(Ctx::clone(&context), setup)
+        } else {
+            None
+        };
+        let mut node = Self {
+            threads,
+            context,
+            solo,
+            bench,
+            dump: None,
+            monitor,
+            server: None,
+            addresses: Addresses::default(),
+        };
+        if let (Some(dump), Some(bench)) = (developer.load, &node.bench) {
+            bench.load(&dump).map_err(|error| NodeError::Dump { what: "loaded", error })?;
+        }
+        let privileged_in_public =
+            if is_developers { developer.allow_public } else { config.server.privileged_in_public };
+        let server = ServerConfig { privileged_in_public, ..config.server };
+        let beside = (node.bench.as_ref(), opened.fork.as_ref());
+        let server = serve::start(server, &node.context, beside, figures.as_ref(), &node.threads)?;
         node.addresses = Addresses {
             http: server.http_addr(),
             ws: server.ws_addr(),
@@ -139,6 +156,7 @@ impl Node {
             metrics: node.monitor.as_ref().map(|monitor| monitor.address),
         };
         node.server = Some(server);
+        node.dump = developer.dump;
         node.solo.set_mining(mining);
         if let Some(monitor) = &node.monitor {
             monitor.set_ready(true);
@@ -159,6 +177,11 @@ impl Node {
     /// Who orders them.
     pub const fn sequencer(&self) -> &Arc<Solo> {
         &self.solo
+    }
+
+    /// What developers' methods work on, on a developers' chain.
+    pub const fn workbench(&self) -> Option<&Arc<Workbench>> {
+        self.bench.as_ref()
     }
 
     /// What methods are given.
@@ -196,6 +219,7 @@ impl Node {
         self.end()
     }
 
+    /// Ends what has not ended yet.
     fn end(&mut self) -> Result<(), NodeError> {
         if let Some(monitor) = &self.monitor {
             monitor.set_ready(false);
@@ -206,13 +230,26 @@ impl Node {
             tracing::warn!(target: "node", "some calls took too long and were cut off");
         }
         self.solo.stop();
+        let dumped = self.write_dump();
         let closed = self.context.ledger.close();
         let journal = self.context.pool.sync_journal();
         if let Some(monitor) = self.monitor.take() {
             monitor.stop(&self.threads);
         }
         closed?;
-        Ok(journal?)
+        journal?;
+        dumped
+    }
+
+    fn write_dump(&mut self) -> Result<(), NodeError> {
+        let (Some(path), Some(bench)) = (self.dump.take(), &self.bench) else { return Ok(()) };
+        let path = if path.is_dir() { path.join("state.json") } else { path };
+        let dump = bench.dump().map_err(|error| NodeError::Dump { what: "made", error })?;
+        // An older dump stays until the new one is whole.
+        let mut part = path.clone().into_os_string();
+        part.push(".part");
+        let part = PathBuf::from(part);
+        fs::write(&part, dump).and_then(|()| fs::rename(&part, &path)).map_err(NodeError::file("write", path))
     }
 }
 
@@ -233,23 +270,47 @@ impl fmt::Debug for Node {
     }
 }
 
+/// A chain, ready to be run.
+struct Opened {
+    store: Store,
+    genesis: Genesis,
+    beneath: Option<Arc<Beneath>>,
+    /// What the first block begins with, if it is not the state before.
+    edits: Option<StateChanges>,
+    folder: Option<DataDir>,
+    fork: Option<Arc<Fork>>,
+}
+
+impl Opened {
+    fn new(Chain { store, genesis }: Chain, folder: Option<DataDir>) -> Self {
+        Self { store, genesis, beneath: None, edits: None, folder, fork: None }
+    }
+}
+
 fn open(chain: ChainSource, config: &mundi_state::Config, threads: &Threads) -> Result<Opened, NodeError> {
     let pool = &threads.background;
-    let opened = |Chain { store, genesis }, folder| Opened { store, genesis, beneath: None, folder };
     Ok(match chain {
         ChainSource::Memory(genesis) => {
             let store = Store::in_memory(config, &genesis.record(), &genesis.alloc, pool)?;
-            opened(Chain { store, genesis: *genesis }, None)
+            Opened::new(Chain { store, genesis: *genesis }, None)
         }
         ChainSource::Folder(folder, Some(genesis)) => {
-            opened(folder.open_or_begin(*genesis, config, pool)?, Some(folder))
+            Opened::new(folder.open_or_begin(*genesis, config, pool)?, Some(folder))
         }
-        ChainSource::Folder(folder, None) => opened(folder.open_or_create(None, config, pool)?, Some(folder)),
+        ChainSource::Folder(folder, None) => {
+            Opened::new(folder.open_or_create(None, config, pool)?, Some(folder))
+        }
         ChainSource::File(folder, file) => {
-            opened(folder.open_or_create(file.as_deref(), config, pool)?, Some(folder))
+            Opened::new(folder.open_or_create(file.as_deref(), config, pool)?, Some(folder))
         }
-        ChainSource::Open { store, genesis, beneath } => {
-            Opened { store: *store, genesis: *genesis, beneath, folder: None }
+        ChainSource::Fork { fork, preset } => {
+            let ForkedChain { store, genesis, beneath, edits } = fork.begin(&preset, config, pool)?;
+            Opened {
+                beneath: Some(beneath),
+                edits: Some(edits),
+                fork: Some(fork),
+                ..Opened::new(Chain { store, genesis }, None)
+            }
         }
     })
 }

@@ -4,26 +4,34 @@ use crate::{error::NodeError, metrics::Figures, threads::Threads};
 use alloy_primitives::Bytes;
 use futures::FutureExt as _;
 use mundi_rpc_context::{Ctx, Methods};
+use mundi_rpc_dev::{Fork, Workbench};
 use mundi_rpc_server::{BatchSubmit, ServerConfig, ServerHandle};
 use std::sync::Arc;
 
 /// All methods that a node of this kind has.
-pub(crate) fn methods(ctx: &Ctx) -> Methods {
+fn methods(ctx: &Ctx, bench: Option<&Arc<Workbench>>, fork: Option<&Arc<Fork>>) -> Methods {
     let mut methods = Methods::new(Ctx::clone(ctx));
     methods.merge(mundi_rpc_eth::methods(Ctx::clone(ctx)));
     methods.merge(mundi_rpc_call::methods(Ctx::clone(ctx)));
     methods.merge(mundi_rpc_trace::methods(Ctx::clone(ctx)));
-    methods
+    if let Some(bench) = bench {
+        methods.merge(bench.methods());
+    }
+    match fork {
+        Some(fork) => fork.wrap(ctx, methods),
+        None => methods,
+    }
 }
 
 /// Opens all listeners.
 pub(crate) fn start(
     config: ServerConfig,
     ctx: &Ctx,
+    (bench, fork): (Option<&Arc<Workbench>>, Option<&Arc<Fork>>),
     figures: Option<&Figures>,
     threads: &Threads,
 ) -> Result<ServerHandle, NodeError> {
-    let (module, specs) = methods(ctx).into_parts();
+    let (module, specs) = methods(ctx, bench, fork).into_parts();
     let config = ServerConfig {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         submit: Some(submit(Ctx::clone(ctx))),

@@ -26,7 +26,7 @@ fn defaults_are_those_of_the_parts() {
     assert_eq!(format!("{:?}", config.pool), format!("{:?}", mundi_mempool::Config::default()));
     assert_eq!(format!("{:?}", config.sequencer), format!("{:?}", mundi_consensus::SoloConfig::default()));
     assert_eq!(format!("{:?}", config.state), format!("{:?}", mundi_state::Config::default()));
-    assert_eq!(config.ledger.gas_limit, mundi_chain::LedgerConfig::default().gas_limit);
+    assert_eq!(config.gas_limit, None);
     assert_eq!(config.ledger.extra_data, mundi_chain::LedgerConfig::default().extra_data);
     let cores = NonZeroUsize::new(8).unwrap();
     assert_eq!(Settings::default().threads(cores), crate::ThreadConfig::for_cores(cores));

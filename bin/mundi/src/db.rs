@@ -47,7 +47,11 @@ fn rewind(args: &RewindArgs) -> eyre::Result<Verdict> {
     let pool = console::pool(console::threads(None).get())?;
     let (_, store) = state::open(&args.place, &pool)?;
     let tip = store.tip().height;
-    eyre::ensure!(args.height <= tip, "the newest block is {tip}: there is nothing after {} to drop", args.height);
+    eyre::ensure!(
+        args.height <= tip,
+        "the newest block is {tip}: there is nothing after {} to drop",
+        args.height
+    );
     store.rewind(args.height)?;
     told(&store)
 }

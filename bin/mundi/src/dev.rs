@@ -12,23 +12,24 @@ use crate::{
 };
 use alloy_primitives::{U256, utils::parse_ether};
 use alloy_signer_local::{
-    MnemonicBuilder, PrivateKeySigner,
+    PrivateKeySigner,
     coins_bip39::{English, Mnemonic},
 };
 use eyre::WrapErr as _;
-use mundi_chain::{Genesis, LedgerConfig};
+use mundi_chain::{DeveloperGenesis, Genesis};
 use mundi_consensus::{Clock as _, Mining, NextBlock, SoloConfig, SystemClock};
 use mundi_mempool::Order;
 use mundi_node::{ChainSource, DataDir, Developer, Node, NodeConfig, ThreadConfig, Threads};
+use mundi_rpc_dev::{DEFAULT_MNEMONIC, Dump, Fork, ForkConfig, MAX_DUMP_BYTES, developer_accounts};
 use mundi_rpc_server::{Origins, ServerConfig};
 use mundi_state::Config;
 use std::{
+    fs::File,
+    io::Read as _,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
-
-/// The words of accounts that everybody knows.
-const MNEMONIC: &str = "test test test test test test test test test test test junk";
 
 /// Keys, and where they come from.
 struct Wallet {
@@ -82,15 +83,9 @@ fn wallet(args: &DevArgs) -> eyre::Result<Wallet> {
             let random = Mnemonic::<English>::new_with_count(&mut rand::rngs::OsRng, words);
             random.wrap_err("cannot make words")?.to_phrase()
         }
-        (None, None) => MNEMONIC.to_owned(),
+        (None, None) => DEFAULT_MNEMONIC.to_owned(),
     };
-    let signers = (0..accounts.accounts).map(|index| {
-        MnemonicBuilder::<English>::default()
-            .phrase(mnemonic.as_str())
-            .derivation_path(format!("{}{index}", accounts.derivation_path))
-            .and_then(|builder| builder.build())
-    });
-    let signers = signers.collect::<Result<_, _>>().wrap_err("these words and this path make no keys")?;
+    let signers = developer_accounts(&mnemonic, accounts.accounts, &accounts.derivation_path)?;
     let balance = parse_ether(&accounts.balance).wrap_err_with(|| {
         format!("`{}` is no amount of ether: expected as in 10000 or 0.5", accounts.balance)
     })?;
@@ -98,7 +93,8 @@ fn wallet(args: &DevArgs) -> eyre::Result<Wallet> {
 }
 
 fn config(args: &DevArgs, wallet: &Wallet) -> eyre::Result<NodeConfig> {
-    let (chain, next) = chain(args, wallet)?;
+    let load = load(args)?;
+    let (chain, next) = chain(args, wallet, load.as_ref())?;
     let mining = match (args.blocks.no_mining, args.blocks.block_time) {
         (true, _) => Mining::Manual,
         (false, None) => Mining::Auto,
@@ -112,7 +108,7 @@ fn config(args: &DevArgs, wallet: &Wallet) -> eyre::Result<NodeConfig> {
         proofs: args.chain.history,
         ..Config::default()
     };
-    config.ledger = LedgerConfig { gas_limit: args.blocks.gas_limit, ..LedgerConfig::default() };
+    config.gas_limit = args.blocks.gas_limit;
     config.pool.order = match args.blocks.order {
         TransactionOrder::Fees => Order::Fees,
         TransactionOrder::Fifo => Order::Fifo,
@@ -138,18 +134,50 @@ fn config(args: &DevArgs, wallet: &Wallet) -> eyre::Result<NodeConfig> {
         ..ServerConfig::default()
     };
     config.metrics = args.server.metrics_port.map(loopback);
-    config.developer =
-        Some(Developer { signers: wallet.signers.clone(), next, allow_public: args.server.allow_public });
+    config.developer = Some(Developer {
+        signers: wallet.signers.clone(),
+        next,
+        impersonate_all: args.accounts.auto_impersonate,
+        allow_public: args.server.allow_public,
+        load: load.map(|load| load.bytes),
+        dump: args.chain.state.clone().or_else(|| args.chain.dump_state.clone()),
+    });
     Ok(config)
 }
 
+/// A dump to load.
+struct Loaded {
+    bytes: Vec<u8>,
+    /// What is in it; `None` if another program wrote it.
+    dump: Option<Dump>,
+}
+
+/// The dump that `--load-state` or `--state` names; the latter need not be there yet.
+fn load(args: &DevArgs) -> eyre::Result<Option<Loaded>> {
+    let path = match (&args.chain.load_state, &args.chain.state) {
+        (Some(path), _) => path.clone(),
+        (None, Some(path)) => path.clone(),
+        (None, None) => return Ok(None),
+    };
+    let path = if path.is_dir() { path.join("state.json") } else { path };
+    if args.chain.load_state.is_none() && !path.exists() {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    File::open(&path)
+        .and_then(|file| file.take(MAX_DUMP_BYTES + 1).read_to_end(&mut bytes))
+        .wrap_err_with(|| format!("cannot read {}", path.display()))?;
+    eyre::ensure!(bytes.len() as u64 <= MAX_DUMP_BYTES, "{} is larger than any dump", path.display());
+    let dump = Dump::read(&bytes).ok();
+    Ok(Some(Loaded { bytes, dump }))
+}
+
 /// Where the chain is, and what is decided of its next blocks.
-fn chain(args: &DevArgs, wallet: &Wallet) -> eyre::Result<(ChainSource, NextBlock)> {
+fn chain(args: &DevArgs, wallet: &Wallet, load: Option<&Loaded>) -> eyre::Result<(ChainSource, NextBlock)> {
     let now = SystemClock.now();
     let folder = args.chain.datadir.as_ref().map(DataDir::new);
     if let Some(folder) = folder.as_ref().filter(|folder| folder.is_begun()) {
-        let genesis = folder.genesis()?;
-        let id = genesis.spec.chain_id();
+        let id = folder.genesis()?.spec.chain_id();
         if let Some(asked) = args.chain.chain_id.filter(|asked| *asked != id) {
             eyre::bail!(
                 "the chain in {} has chain id {id}, not {asked}; another --datadir holds another chain",
@@ -158,7 +186,19 @@ fn chain(args: &DevArgs, wallet: &Wallet) -> eyre::Result<(ChainSource, NextBloc
         }
         return Ok((ChainSource::Folder(folder.clone(), None), NextBlock::default()));
     }
-    let genesis: Genesis = genesis::make(args, wallet, now)?;
+    let preset = genesis::preset(args, wallet, now)?;
+    if let Some(url) = &args.fork.url {
+        return fork(args, url, preset);
+    }
+    let genesis = match load.and_then(|load| load.dump.as_ref()) {
+        // A chain that begins as the dumped one did takes the dump as it is.
+        Some(dump) if args.chain.init.is_none() => {
+            let chain_id = args.chain.chain_id.unwrap_or_else(|| dump.chain_id());
+            let own = Genesis::developer(&DeveloperGenesis { chain_id, ..preset })?;
+            dump.genesis(own.spec.clone())?.unwrap_or(own)
+        }
+        _ => genesis::make(args, wallet, &preset)?,
+    };
     let next = NextBlock {
         // Time goes on from the first block.
         offset: match args.chain.timestamp {
@@ -172,4 +212,61 @@ fn chain(args: &DevArgs, wallet: &Wallet) -> eyre::Result<(ChainSource, NextBloc
         Some(folder) => (ChainSource::Folder(folder, Some(genesis)), next),
         None => (ChainSource::Memory(genesis), next),
     })
+}
+
+/// On top of another chain.
+fn fork(args: &DevArgs, url: &str, preset: DeveloperGenesis) -> eyre::Result<(ChainSource, NextBlock)> {
+    let (url, named) = split_block(url)?;
+    if named.is_some() && args.fork.fork_block_number.is_some() {
+        eyre::bail!("the block is named twice: by --fork URL@BLOCK and by --fork-block-number");
+    }
+    let mut config = ForkConfig::new(url);
+    config.block = named.or(args.fork.fork_block_number);
+    config.timeout = Duration::from_millis(args.fork.timeout);
+    config.retries = args.fork.retries;
+    for header in &args.fork.fork_header {
+        let (name, value) = header
+            .split_once(':')
+            .ok_or_else(|| eyre::eyre!("--fork-header: expected NAME: VALUE, got `{header}`"))?;
+        config.headers.push((name.trim().to_owned(), value.trim().to_owned()));
+    }
+    let fork = Fork::open(config)?;
+    let preset = DeveloperGenesis {
+        chain_id: args.chain.chain_id.unwrap_or_else(|| fork.chain_id()),
+        fork: fork.hardfork(),
+        ..preset
+    };
+    let next = NextBlock { base_fee: args.blocks.base_fee, ..NextBlock::default() };
+    Ok((ChainSource::Fork { fork: Arc::new(fork), preset: Box::new(preset) }, next))
+}
+
+/// `URL@BLOCK`, or `URL` alone.
+fn split_block(url: &str) -> eyre::Result<(&str, Option<u64>)> {
+    match url.rsplit_once('@') {
+        // What comes after a user and a password is a host.
+        Some((url, block)) if !block.contains(['/', '.', ':']) && block != "localhost" => {
+            let number = block.parse();
+            let number = number.map_err(|_| {
+                eyre::eyre!(
+                    "--fork: expected the number of a block after @, as in {url}@19000000, got `{block}`"
+                )
+            })?;
+            Ok((url, Some(number)))
+        }
+        _ => Ok((url, None)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_may_follow_the_address() {
+        assert_eq!(split_block("http://a.b:1/k@12").unwrap(), ("http://a.b:1/k", Some(12)));
+        assert_eq!(split_block("http://a.b:1/k").unwrap(), ("http://a.b:1/k", None));
+        assert_eq!(split_block("https://me:secret@a.b/k").unwrap(), ("https://me:secret@a.b/k", None));
+        assert_eq!(split_block("http://me@localhost:1@3").unwrap(), ("http://me@localhost:1", Some(3)));
+        assert!(split_block("http://a.b@newest").is_err());
+    }
 }

@@ -27,8 +27,9 @@ pub(crate) enum LogFormat {
 
 /// Writes log lines from here on: of a level and above, or as in `info,ledger=debug` of different ones by part.
 pub(crate) fn start(format: LogFormat, level: &str) -> eyre::Result<()> {
-    let filter = EnvFilter::try_new(level)
-        .wrap_err_with(|| format!("`{level}` is no level of log lines: expected as in info or info,ledger=debug"))?;
+    let filter = EnvFilter::try_new(level).wrap_err_with(|| {
+        format!("`{level}` is no level of log lines: expected as in info or info,ledger=debug")
+    })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

@@ -120,7 +120,9 @@ pub(crate) fn config(args: &ConfigArgs) -> eyre::Result<Verdict> {
         ConfigCommand::Check { file } => {
             let settings = with_file(Settings::default(), file)?;
             let folder = settings.datadir().map_or_else(|| DataDir::new("."), DataDir::new);
-            settings.node(folder).map_err(|error: SettingsError| eyre::eyre!("{}: {error}", file.display()))?;
+            settings
+                .node(folder)
+                .map_err(|error: SettingsError| eyre::eyre!("{}: {error}", file.display()))?;
             console::print(format!("{}: all right\n", file.display()).as_bytes())?;
         }
         ConfigCommand::Show(args) => console::print(settings(&args.settings)?.show().as_bytes())?,

@@ -87,10 +87,10 @@ impl Settings {
             )));
         }
         config.ledger = LedgerConfig {
-            gas_limit: self.number("blocks.gas_limit"),
             extra_data: Bytes::copy_from_slice(extra_data.as_bytes()),
             ..LedgerConfig::default()
         };
+        config.gas_limit = self.get("blocks.gas_limit").map(|_| self.number("blocks.gas_limit"));
         config.pool = self.pool();
         config.sequencer = self.sequencer();
         config.limits = self.limits();

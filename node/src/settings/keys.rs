@@ -152,7 +152,15 @@ pub static KEYS: &[Setting] = &[
             "Least time between two blocks made because a transaction waits, in seconds.",
         ),
     ),
-    called("gas-limit", key("blocks.gas_limit", SOME, "1_000_000_000", "Gas limit that blocks move to.")),
+    called(
+        "gas-limit",
+        unset(
+            "blocks.gas_limit",
+            SOME,
+            "1_000_000_000",
+            "Gas limit that blocks move to. Without it, that of the genesis.",
+        ),
+    ),
     called(
         "beneficiary",
         key(

@@ -59,7 +59,9 @@ impl Args for SettingFlags {
 fn argument(key: &'static Setting) -> Arg {
     let section = key.name.split_once('.').map_or("Chain", |(section, _)| section);
     let help = match key.default {
-        Some(default) => format!("{} [default: {}]", key.help.trim_end_matches('.'), default.trim_matches('"')),
+        Some(default) => {
+            format!("{} [default: {}]", key.help.trim_end_matches('.'), default.trim_matches('"'))
+        }
         None => key.help.trim_end_matches('.').to_owned(),
     };
     let argument = Arg::new(key.name).long(key.name).help(help).help_heading(section).num_args(1);

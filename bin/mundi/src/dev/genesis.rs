@@ -7,26 +7,30 @@ use mundi_chain::{DeveloperGenesis, Genesis, MAX_GENESIS_BYTES};
 use serde_json::{Value, json};
 use std::{fs::File, io::Read as _, path::Path};
 
-/// As the options say. `now` is the time of the first block unless they say otherwise.
-pub(super) fn make(args: &DevArgs, wallet: &Wallet, now: u64) -> eyre::Result<Genesis> {
-    if let Some(file) = &args.chain.init {
-        return of_file(file, args, wallet);
+/// As the options say: of a file, or of the preset.
+pub(super) fn make(args: &DevArgs, wallet: &Wallet, preset: &DeveloperGenesis) -> eyre::Result<Genesis> {
+    match &args.chain.init {
+        Some(file) => of_file(file, args, wallet),
+        None => Ok(Genesis::developer(preset)?),
     }
+}
+
+/// A developers' chain. `now` is the time of its first block unless the options say otherwise.
+pub(super) fn preset(args: &DevArgs, wallet: &Wallet, now: u64) -> eyre::Result<DeveloperGenesis> {
     let default = DeveloperGenesis::default();
-    let preset = DeveloperGenesis {
+    Ok(DeveloperGenesis {
         chain_id: args.chain.chain_id.unwrap_or(default.chain_id),
         accounts: wallet.signers.iter().map(|signer| signer.address()).collect(),
         balance: wallet.balance,
         timestamp: args.chain.timestamp.unwrap_or(now),
-        gas_limit: args.blocks.gas_limit,
+        gas_limit: args.blocks.gas_limit.unwrap_or(default.gas_limit),
         base_fee: args.blocks.base_fee.unwrap_or(default.base_fee),
         fork: match &args.chain.hardfork {
             Some(name) => DeveloperGenesis::fork_named(name)?,
             None => default.fork,
         },
         ..default
-    };
-    Ok(Genesis::developer(&preset)?)
+    })
 }
 
 /// A genesis file with the accounts added that it does not have.
@@ -44,6 +48,9 @@ fn of_file(path: &Path, args: &DevArgs, wallet: &Wallet) -> eyre::Result<Genesis
     }
     if let Some(fee) = args.blocks.base_fee {
         file["baseFeePerGas"] = json!(format!("{fee:#x}"));
+    }
+    if let Some(gas) = args.blocks.gas_limit {
+        file["gasLimit"] = json!(format!("{gas:#x}"));
     }
     let has = |address| given.alloc.accounts.iter().any(|change| change.address == address);
     let balance = json!(wallet.balance);
