@@ -24,6 +24,7 @@ mod follow;
 pub mod form;
 mod methods;
 mod next;
+mod prefixed;
 mod query;
 mod schemas;
 mod waiting;

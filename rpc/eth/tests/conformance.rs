@@ -49,3 +49,13 @@ fn blobs_are_found_before_and_after_they_are_included() {
     assert_eq!(call("eth_getBlobSidecarByTxHash", json!([BLOB_TRANSACTION])), sidecars[0]);
     assert_eq!(call("eth_getBlobs", json!([hashes])), blobs);
 }
+
+#[test]
+fn the_rules_in_force_have_an_identifier_made_of_all_forks() {
+    let Some(test) = conformance_context() else { return };
+    let methods = mundi_rpc_eth::methods(test.ctx.clone());
+    let config = run_request(&methods, r#"{"jsonrpc": "2.0", "id": 1, "method": "eth_config"}"#);
+    // CRC-32 of the genesis hash, 12 heights from 3 to 36 and 6 times from 390 to 540.
+    assert_eq!(config["result"]["current"]["forkId"], "0xe272ecbe", "{config}");
+    assert_eq!(config["result"]["current"]["activationTime"], 540);
+}

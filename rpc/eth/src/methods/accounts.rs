@@ -1,6 +1,7 @@
 //! What the node signs and sends for its own accounts, and sends for accounts that a developer impersonates.
 
 use super::{fees::suggested_tip, send::rejected, sign};
+use crate::prefixed::hex;
 use crate::{next::next_fees, schemas};
 use alloy_consensus::{SignableTransaction, TxEnvelope, TypedTransaction};
 use alloy_eips::{BlockId, BlockNumberOrTag, eip2718::Encodable2718};
@@ -27,9 +28,14 @@ pub(super) fn add(methods: &mut Methods) {
         &[TRANSACTION],
         Schema::Hash,
         move |ctx, mut args| {
-            let request = args.next()?;
+            let request: TransactionRequest = args.next()?;
+            let from = sender(&request)?;
+            if ctx.accounts.signer(from).is_none() && !ctx.accounts.is_impersonated(&from) {
+                return Err(sign::no_key(&from));
+            }
+            let filled = fill(ctx, request)?;
             let _one_at_a_time = one_at_a_time.lock().expect("no holder panics");
-            send(ctx, request)
+            send(ctx, from, fill_nonce(ctx, from, filled)?)
         },
     );
     methods.add(
@@ -41,7 +47,8 @@ pub(super) fn add(methods: &mut Methods) {
         |ctx, mut args| {
             let request: TransactionRequest = args.next()?;
             let from = sender(&request)?;
-            let tx = sign_transaction(ctx, from, fill(ctx, request)?)?;
+            let filled = fill_nonce(ctx, from, fill(ctx, request)?)?;
+            let tx = sign_transaction(ctx, from, filled)?;
             Ok(SignedTransaction { raw: tx.encoded_2718().into(), tx })
         },
     );
@@ -52,8 +59,8 @@ pub(super) fn add(methods: &mut Methods) {
         &[ADDRESS, DATA],
         Schema::Bytes,
         |ctx, mut args| {
-            let address: Address = args.next()?;
-            sign::message(ctx, &address, &args.next::<Bytes>()?)
+            let address: Address = hex(&mut args)?;
+            sign::message(ctx, &address, &hex::<Bytes>(&mut args)?)
         },
     );
     methods.add(
@@ -63,8 +70,8 @@ pub(super) fn add(methods: &mut Methods) {
         &[DATA, ADDRESS],
         Schema::Bytes,
         |ctx, mut args| {
-            let data: Bytes = args.next()?;
-            sign::message(ctx, &args.next()?, &data)
+            let data: Bytes = hex(&mut args)?;
+            sign::message(ctx, &hex(&mut args)?, &data)
         },
     );
     methods.add(
@@ -74,7 +81,7 @@ pub(super) fn add(methods: &mut Methods) {
         &[ADDRESS, required("typedData", Schema::Any)],
         Schema::Bytes,
         |ctx, mut args: Args<'_>| {
-            let address: Address = args.next()?;
+            let address: Address = hex(&mut args)?;
             sign::typed_data(ctx, &address, args.next()?)
         },
     );
@@ -92,12 +99,7 @@ fn sender(request: &TransactionRequest) -> Result<Address, RpcError> {
     })
 }
 
-fn send(ctx: &Ctx, request: TransactionRequest) -> Result<B256, RpcError> {
-    let from = sender(&request)?;
-    if ctx.accounts.signer(from).is_none() && !ctx.accounts.is_impersonated(&from) {
-        return Err(sign::no_key(&from));
-    }
-    let filled = fill(ctx, request)?;
+fn send(ctx: &Ctx, from: Address, filled: TransactionRequest) -> Result<B256, RpcError> {
     let sent = if ctx.accounts.signer(from).is_some() {
         let tx = sign_transaction(ctx, from, filled)?;
         ctx.pool.submit_raw(&tx.encoded_2718(), Origin::Local)
@@ -113,9 +115,8 @@ fn send(ctx: &Ctx, request: TransactionRequest) -> Result<B256, RpcError> {
     Ok(hash)
 }
 
-/// Gives a request everything that it leaves open.
+/// Gives a request everything that it leaves open, but the nonce.
 fn fill(ctx: &Ctx, mut request: TransactionRequest) -> Result<TransactionRequest, RpcError> {
-    let from = sender(&request)?;
     let chain_id = ctx.ledger.spec().chain_id();
     if let Some(given) = request.chain_id
         && given != chain_id
@@ -135,13 +136,6 @@ fn fill(ctx: &Ctx, mut request: TransactionRequest) -> Result<TransactionRequest
     request.input = request.input.input().cloned().unwrap_or_default().into();
     request.populate_blob_hashes();
     fill_fees(ctx, &mut request)?;
-    if request.nonce.is_none() {
-        let state = || ctx.ledger.head().state.account(&from);
-        request.nonce = Some(match ctx.pool.next_nonce(&from) {
-            Some(nonce) => nonce,
-            None => state()?.map_or(0, |account| account.nonce),
-        });
-    }
     if request.gas.is_none() {
         let pending = Some(BlockId::Number(BlockNumberOrTag::Pending));
         let mut question = request.clone();
@@ -149,6 +143,21 @@ fn fill(ctx: &Ctx, mut request: TransactionRequest) -> Result<TransactionRequest
         request.gas = Some(mundi_rpc_call::estimate(ctx, question, pending, None, None)?);
     }
     check_fee_cap(ctx, &request)?;
+    Ok(request)
+}
+
+/// The next nonce that neither the chain nor the pool has used, unless the request has one.
+fn fill_nonce(
+    ctx: &Ctx,
+    from: Address,
+    mut request: TransactionRequest,
+) -> Result<TransactionRequest, RpcError> {
+    if request.nonce.is_none() {
+        request.nonce = Some(match ctx.pool.next_nonce(&from) {
+            Some(nonce) => nonce,
+            None => ctx.ledger.head().state.account(&from)?.map_or(0, |account| account.nonce),
+        });
+    }
     Ok(request)
 }
 

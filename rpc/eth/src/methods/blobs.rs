@@ -1,5 +1,6 @@
 //! Blobs of transactions that wait, and of those that were included of late.
 
+use crate::prefixed::hex;
 use crate::schemas;
 use alloy_consensus::Transaction as _;
 use alloy_eips::{
@@ -37,7 +38,7 @@ pub(super) fn add(methods: &mut Methods) {
         &[required("hash", Schema::Hash)],
         Schema::Nullable(&schemas::SIDECAR),
         |ctx, mut args| {
-            let found = ctx.ledger.transaction(&args.next()?)?;
+            let found = ctx.ledger.transaction(&hex(&mut args)?)?;
             Ok(found.and_then(|(block, index)| sidecar(ctx, &block, index)))
         },
     );

@@ -1,5 +1,6 @@
 //! Blocks, headers and ommers.
 
+use crate::prefixed::hex;
 use crate::{form, next::pending_block, schemas};
 use alloy_consensus::Block as ConsensusBlock;
 use alloy_eips::{BlockId, BlockNumberOrTag};
@@ -30,7 +31,7 @@ fn blocks(methods: &mut Methods) {
         &[HASH, whole],
         Schema::Nullable(&schemas::BLOCK),
         |ctx, mut args| {
-            let block = ctx.ledger.block_by_hash(&args.next()?)?;
+            let block = ctx.ledger.block_by_hash(&hex(&mut args)?)?;
             let whole = args.optional()?.unwrap_or(false);
             Ok(block.map(|block| form::block(&block, whole)))
         },
@@ -49,7 +50,7 @@ fn blocks(methods: &mut Methods) {
         "A header; null if there is none.",
         &[HASH],
         Schema::Nullable(&schemas::HEADER),
-        |ctx, mut args| Ok(ctx.ledger.block_by_hash(&args.next()?)?.map(|block| form::header(&block))),
+        |ctx, mut args| Ok(ctx.ledger.block_by_hash(&hex(&mut args)?)?.map(|block| form::header(&block))),
     );
     methods.add(
         Cost::Read,
@@ -117,7 +118,7 @@ fn counts(methods: &mut Methods) {
         &[HASH],
         schemas::MAYBE_QUANTITY,
         |ctx, mut args| {
-            count(ctx.ledger.block_by_hash(&args.next()?)?, |block| block.body.transactions.len())
+            count(ctx.ledger.block_by_hash(&hex(&mut args)?)?, |block| block.body.transactions.len())
         },
     );
     methods.add(
@@ -137,7 +138,7 @@ fn counts(methods: &mut Methods) {
         "How many ommers a block has; null if there is no such block.",
         &[HASH],
         schemas::MAYBE_QUANTITY,
-        |ctx, mut args| count(ctx.ledger.block_by_hash(&args.next()?)?, |block| block.body.ommers.len()),
+        |ctx, mut args| count(ctx.ledger.block_by_hash(&hex(&mut args)?)?, |block| block.body.ommers.len()),
     );
     methods.add(
         Cost::Read,
@@ -164,7 +165,7 @@ fn uncles(methods: &mut Methods) {
         &[HASH, INDEX],
         Schema::Nullable(&schemas::UNCLE),
         |ctx, mut args| {
-            let block = ctx.ledger.block_by_hash(&args.next()?)?;
+            let block = ctx.ledger.block_by_hash(&hex(&mut args)?)?;
             uncle(block, args.next()?)
         },
     );

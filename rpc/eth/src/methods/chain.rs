@@ -1,6 +1,7 @@
 //! Which chain this is, and which node.
 
 use super::config::eth_config;
+use crate::prefixed::hex;
 use crate::schemas;
 use alloy_primitives::{Address, B256, Bytes, U64, keccak256};
 use mundi_chain::Ledger;
@@ -110,7 +111,7 @@ fn about_the_node(methods: &mut Methods) {
         "Keccak-256 of some bytes.",
         &[required("data", Schema::Bytes)],
         Schema::Hash,
-        |_, mut args| Ok::<B256, RpcError>(keccak256(args.next::<Bytes>()?)),
+        |_, mut args| Ok::<B256, RpcError>(keccak256(hex::<Bytes>(&mut args)?)),
     );
     methods.add(
         Cost::Light,

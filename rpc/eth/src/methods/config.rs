@@ -9,6 +9,9 @@ use mundi_chain::{ChainSpec, EthereumHardfork, ForkCondition, ForkPoint};
 use mundi_rpc_context::{Ctx, RpcError};
 use std::collections::BTreeMap;
 
+/// The chain id of mainnet.
+const MAINNET: u64 = 1;
+
 /// Precompiles by the name that EIP-7910 gives them, the fork that brought them, and their address.
 const PRECOMPILES: [(&str, EthereumHardfork, u16); 18] = [
     ("ECREC", EthereumHardfork::Frontier, 0x01),
@@ -84,12 +87,40 @@ impl ForkIds<'_> {
     fn at(&self, number: u64, timestamp: u64) -> Bytes {
         let keys = self.spec.forks().filter_map(|(_, condition)| match condition {
             ForkCondition::Block(block) => Some(ForkFilterKey::Block(block)),
-            ForkCondition::TTD { fork_block, .. } => fork_block.map(ForkFilterKey::Block),
+            // Genesis files give a block of the network's split as the height of the Merge, or none: zero or the greatest number.
+            // Mainnet's Merge has a height and split nothing.
+            ForkCondition::TTD { fork_block, activation_block_number, .. } => {
+                let split = (self.spec.chain_id() != MAINNET).then_some(activation_block_number);
+                fork_block.or(split).map(ForkFilterKey::Block)
+            }
             ForkCondition::Timestamp(time) => Some(ForkFilterKey::Time(time)),
             ForkCondition::Never => None,
         });
         let head = Head { number, timestamp, ..Head::default() };
         let id = ForkFilter::new(head, self.genesis, 0, keys).current();
         Bytes::copy_from_slice(&id.hash.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::{b256, bytes};
+
+    /// The examples of EIP-2124 and of EIP-6122, and what clients say for Prague.
+    #[test]
+    fn forks_of_mainnet_have_their_identifiers() {
+        let spec = ChainSpec::mainnet();
+        let genesis = b256!("0xd4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3");
+        let ids = ForkIds { spec: &spec, genesis };
+        for (number, time, id) in [
+            (0, 0, bytes!("0xfc64ec04")),
+            (12_965_000, 1_628_166_822, bytes!("0xb715077d")),
+            (17_034_870, 1_681_338_455, bytes!("0xdce96c2d")),
+            (19_426_587, 1_710_338_135, bytes!("0x9f3d2254")),
+            (22_431_084, 1_746_612_311, bytes!("0xc376cf8b")),
+        ] {
+            assert_eq!(ids.at(number, time), id, "{number}");
+        }
     }
 }

@@ -371,3 +371,26 @@ impl LedgerObserver for Filters {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn filters_live_as_long_as_somebody_asks_and_there_is_room() {
+        let limits = Limits { filters: 2, filter_lifetime: Duration::from_secs(10), ..Limits::default() };
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let filters = Filters::default();
+        let first = filters.install(&limits, at(0), Kind::Blocks).unwrap();
+        let second = filters.install(&limits, at(0), Kind::Blocks).unwrap();
+        assert_ne!(first, second);
+        assert!(filters.install(&limits, at(1), Kind::Blocks).is_err(), "there are two already");
+        assert!(filters.poll(&limits, first, at(9)).is_ok());
+        assert!(filters.poll(&limits, first, at(18)).is_ok());
+        assert!(filters.poll(&limits, second, at(18)).is_err(), "nobody asked for it");
+        assert!(filters.install(&limits, at(18), Kind::Blocks).is_ok());
+        assert!(filters.query(&limits, first, at(18)).is_err(), "it is about blocks");
+    }
+}

@@ -1,5 +1,6 @@
 //! `txpool_…`: what waits.
 
+use crate::prefixed::hex;
 use crate::{form::PendingTransaction, schemas};
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, U64};
@@ -44,7 +45,7 @@ pub(super) fn add(methods: &mut Methods) {
         &[required("sender", Schema::Address)],
         schemas::POOL_OF_SENDER,
         |ctx, mut args| {
-            let SenderContent { pending, queued } = ctx.pool.content_from(&args.next()?);
+            let SenderContent { pending, queued } = ctx.pool.content_from(&hex(&mut args)?);
             let by_nonce =
                 |transactions| by_nonce(transactions, &|tx: &PooledTransaction| PendingTransaction::from(tx));
             Ok::<_, RpcError>(Content { pending: by_nonce(pending), queued: by_nonce(queued) })

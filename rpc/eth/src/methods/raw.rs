@@ -37,7 +37,12 @@ pub(super) fn add(methods: &mut Methods) {
         &[BLOCK],
         Schema::Array(&Schema::Bytes),
         |ctx, mut args| {
-            let block = block(ctx, args.next()?)?;
+            let id: BlockId = args.next()?;
+            if id.is_hash() && ctx.block(id)?.is_none() {
+                // As geth: a hash that nobody knows has no receipts.
+                return Ok(Vec::new());
+            }
+            let block = block(ctx, id)?;
             Ok(block.receipts.iter().map(|receipt| Bytes::from(receipt.encoded_2718())).collect::<Vec<_>>())
         },
     );

@@ -1,5 +1,6 @@
 //! Sending signed transactions.
 
+use crate::prefixed::hex;
 use crate::{
     form, schemas,
     waiting::{Fate, Waiting},
@@ -26,7 +27,7 @@ pub(super) fn add(methods: &mut Methods, waiting: Arc<Waiting>) {
         "Sends a signed transaction and gives its hash.",
         &[RAW],
         Schema::Hash,
-        |mut args: Args<'_>| args.next::<Bytes>(),
+        |mut args: Args<'_>| hex::<Bytes>(&mut args),
         |ctx: Ctx, raw: Bytes| async move { submit(&ctx, raw).await },
     );
     methods.add_async(
@@ -34,7 +35,7 @@ pub(super) fn add(methods: &mut Methods, waiting: Arc<Waiting>) {
         "Sends a signed transaction and gives its receipt as soon as it is in a block (EIP-7966).",
         &[RAW, optional("timeoutMs", Schema::OneOf(&[Schema::Quantity, Schema::Number]))],
         schemas::RECEIPT,
-        |mut args: Args<'_>| Ok((args.next::<Bytes>()?, args.optional::<Milliseconds>()?)),
+        |mut args: Args<'_>| Ok((hex::<Bytes>(&mut args)?, args.optional::<Milliseconds>()?)),
         move |ctx: Ctx, (raw, timeout)| {
             let waiting = Arc::clone(&waiting);
             async move { submit_and_wait(&ctx, &waiting, raw, timeout).await }

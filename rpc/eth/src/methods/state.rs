@@ -1,5 +1,6 @@
 //! Accounts and their storage, at any state that is kept.
 
+use crate::prefixed::hex;
 use crate::schemas;
 use alloy_consensus::TrieAccount;
 use alloy_eips::{BlockId, BlockNumberOrTag};
@@ -55,7 +56,7 @@ pub(super) fn add(methods: &mut Methods) {
         &[ADDRESS, required("slot", Schema::Text), BLOCK],
         Schema::Hash,
         |ctx, mut args| {
-            let address: Address = args.next()?;
+            let address: Address = hex(&mut args)?;
             let slot = StorageKey::parse(&args.next::<String>()?)?.value();
             let (_, state) = ctx.state(args.optional()?)?;
             Ok(B256::from(state.storage(&address, &slot)?))
@@ -105,7 +106,7 @@ pub(super) fn add(methods: &mut Methods) {
 
 /// An address, and the state that the next parameter names.
 fn at(ctx: &Ctx, args: &mut Args<'_>) -> Result<(Address, LedgerState), RpcError> {
-    let address = args.next()?;
+    let address = hex(args)?;
     let (_, state) = ctx.state(args.optional()?)?;
     Ok((address, state))
 }
@@ -122,7 +123,7 @@ fn code(state: &LedgerState, address: &Address) -> Result<Bytes, RpcError> {
 }
 
 fn transaction_count(ctx: &Ctx, mut args: Args<'_>) -> Result<u64, RpcError> {
-    let address: Address = args.next()?;
+    let address: Address = hex(&mut args)?;
     let id: Option<BlockId> = args.optional()?;
     if id == Some(BlockId::Number(BlockNumberOrTag::Pending))
         && let Some(nonce) = ctx.pool.next_nonce(&address)
@@ -155,7 +156,7 @@ fn storage_values(ctx: &Ctx, mut args: Args<'_>) -> Result<BTreeMap<Address, Vec
 }
 
 fn proof(ctx: &Ctx, mut args: Args<'_>) -> Result<EIP1186AccountProofResponse, RpcError> {
-    let address: Address = args.next()?;
+    let address: Address = hex(&mut args)?;
     let keys: Vec<String> = args.next()?;
     if keys.len() > ctx.limits.slots {
         let message = format!("too many slots (max {}): {}", ctx.limits.slots, keys.len());

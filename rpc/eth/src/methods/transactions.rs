@@ -1,5 +1,6 @@
 //! Transactions and receipts.
 
+use crate::prefixed::hex;
 use crate::{form, next::pending_block, schemas};
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{B256, Bytes};
@@ -28,7 +29,7 @@ fn whole(methods: &mut Methods) {
         &[HASH],
         Schema::Nullable(&schemas::TRANSACTION),
         |ctx, mut args| {
-            let hash: B256 = args.next()?;
+            let hash: B256 = hex(&mut args)?;
             if let Some((block, index)) = ctx.ledger.transaction(&hash)? {
                 return Ok(form::transaction(&block, index).map(PendingTransaction::from));
             }
@@ -46,7 +47,7 @@ fn whole(methods: &mut Methods) {
         &[BLOCK_HASH, INDEX],
         Schema::Nullable(&schemas::TRANSACTION),
         |ctx, mut args| {
-            let block = ctx.ledger.block_by_hash(&args.next()?)?;
+            let block = ctx.ledger.block_by_hash(&hex(&mut args)?)?;
             let index = args.next::<Index>()?.0;
             Ok(block.and_then(|block| form::transaction(&block, index)))
         },
@@ -81,7 +82,7 @@ fn raw(methods: &mut Methods) {
         "A transaction of the chain or the pool, encoded; nothing if there is none.",
         &[HASH],
         Schema::Bytes,
-        |ctx, mut args| raw_transaction(ctx, &args.next()?),
+        |ctx, mut args| raw_transaction(ctx, &hex(&mut args)?),
     );
     methods.add(
         Cost::Read,
@@ -90,7 +91,7 @@ fn raw(methods: &mut Methods) {
         &[BLOCK_HASH, INDEX],
         Schema::Bytes,
         |ctx, mut args| {
-            let block = ctx.ledger.block_by_hash(&args.next()?)?;
+            let block = ctx.ledger.block_by_hash(&hex(&mut args)?)?;
             raw_by_index(block, args)
         },
     );
@@ -111,7 +112,7 @@ fn raw(methods: &mut Methods) {
         "A transaction of the chain or the pool, encoded; nothing if there is none.",
         &[HASH],
         Schema::Bytes,
-        |ctx, mut args| raw_transaction(ctx, &args.next()?),
+        |ctx, mut args| raw_transaction(ctx, &hex(&mut args)?),
     );
 }
 
@@ -141,7 +142,7 @@ fn receipts(methods: &mut Methods) {
         &[HASH],
         Schema::Nullable(&schemas::RECEIPT),
         |ctx, mut args| {
-            let found = ctx.ledger.transaction(&args.next()?)?;
+            let found = ctx.ledger.transaction(&hex(&mut args)?)?;
             Ok(found.and_then(|(block, index)| form::receipt(&ctx.ledger, &block, index)))
         },
     );
