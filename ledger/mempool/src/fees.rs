@@ -111,16 +111,18 @@ impl FeeIndex {
         self.by_tip.last().map(|key| self.of_tip(key)).max(self.by_cap.last().map(|key| self.of_cap(key)))
     }
 
+    /// All from the best on.
+    pub(crate) fn descending(&self) -> impl Iterator<Item = (Rank, Slot)> {
+        let mut by_tip = self.by_tip.iter().rev().map(|key| self.of_tip(key)).peekable();
+        let mut by_cap = self.by_cap.iter().rev().map(|key| self.of_cap(key)).peekable();
+        std::iter::from_fn(move || if by_tip.peek() > by_cap.peek() { by_tip.next() } else { by_cap.next() })
+    }
+
     /// The worst, if there is any.
     pub(crate) fn worst(&self) -> Option<(Rank, Slot)> {
         let by_tip = self.by_tip.first().map(|key| self.of_tip(key));
         let by_cap = self.by_cap.first().map(|key| self.of_cap(key));
         by_tip.into_iter().chain(by_cap).min()
-    }
-
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.by_tip.len() + self.by_cap.len()
     }
 
     const fn tip_decides(&self, turn: u64) -> bool {
@@ -159,7 +161,9 @@ mod tests {
                 let rank = |(fees, arrival): &(Fees, u64)| (Rank { tip: fees.effective(base_fee), arrival: Reverse(*arrival) }, *arrival as Slot);
                 prop_assert_eq!(index.best(), model.iter().map(rank).max());
                 prop_assert_eq!(index.worst(), model.iter().map(rank).min());
-                prop_assert_eq!(index.len(), model.len());
+                let mut all: Vec<_> = model.iter().map(rank).collect();
+                all.sort_unstable_by_key(|place| Reverse(*place));
+                prop_assert_eq!(index.descending().collect::<Vec<_>>(), all);
                 if !model.is_empty() {
                     let (fees, arrival) = model.remove(victim.index(model.len()));
                     index.remove(fees, arrival, arrival as Slot);

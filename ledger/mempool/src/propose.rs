@@ -17,6 +17,10 @@ const MAX_MISFITS: usize = 1024;
 /// Less gas than that is too little for any transaction.
 const LEAST_GAS: u64 = 21_000;
 
+/// How many of a shard's best are fetched into the caches at a time. More of them from all shards would not fit, pages
+/// above all.
+const WARM: usize = 8;
+
 /// What is left of the limits.
 struct Left(ProposalLimits);
 
@@ -50,6 +54,7 @@ impl Mempool {
         let mut left = Left(*limits);
         let mut proposed = Vec::with_capacity(limits.transactions.min(1 << 16));
         let mut aside: Vec<(usize, Slot)> = Vec::new();
+        let mut warm = [0_usize; SHARDS];
         let mut best: BinaryHeap<(Rank, usize)> = (0..SHARDS)
             .filter_map(|index| {
                 let mut shard = self.shard(index);
@@ -72,6 +77,11 @@ impl Mempool {
                     best.push((rank, index));
                     break;
                 }
+                if warm[index] == 0 {
+                    shard.warm(WARM);
+                    warm[index] = WARM;
+                }
+                warm[index] -= 1;
                 if !shard.check_fees(slot) {
                     continue;
                 }
