@@ -251,6 +251,7 @@ fn empty_block(gas_limit: u64) -> Block {
             block_reward: U256::ZERO,
             dao_fork: false,
             deposit_contract: address!("0x00000000219ab540356cBB839Cbe05303d7705Fa"),
+            code_senders: false,
         },
         parent_hash: B256::repeat_byte(0x11),
         parent_beacon_block_root: Some(B256::repeat_byte(0x22)),

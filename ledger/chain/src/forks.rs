@@ -59,6 +59,7 @@ pub struct ChainSpec {
     blobs: BTreeMap<EthereumHardfork, BlobParams>,
     deposit_contract: Address,
     equal_timestamps: bool,
+    code_senders: bool,
 }
 
 impl ChainSpec {
@@ -76,6 +77,7 @@ impl ChainSpec {
             ]),
             deposit_contract: MAINNET_DEPOSIT_CONTRACT_ADDRESS,
             equal_timestamps: false,
+            code_senders: false,
         }
     }
 
@@ -160,6 +162,13 @@ impl ChainSpec {
         self
     }
 
+    /// Lets accounts with code send, as developers want who send in the name of contracts. Blocks of such a chain are none to other
+    /// nodes.
+    pub fn with_code_senders(mut self, allowed: bool) -> Self {
+        self.code_senders = allowed;
+        self
+    }
+
     /// Least number of seconds between a block and its parent: 1, as in Ethereum, or 0.
     pub fn least_interval(&self) -> u64 {
         u64::from(!self.equal_timestamps)
@@ -233,6 +242,7 @@ impl ChainSpec {
             block_reward: block_reward(fork),
             dao_fork: self.is_dao_fork_block(point.number),
             deposit_contract: self.deposit_contract,
+            code_senders: self.code_senders,
         }
     }
 }

@@ -39,6 +39,7 @@ use mundi_execution::{ExecutionError, Mode, StateChanges, StateError};
 use mundi_state::{BlockRecord, Store, StoreError};
 use pipeline::Command;
 use std::{
+    collections::BTreeMap,
     num::NonZeroUsize,
     sync::{
         Arc, Mutex, OnceLock, RwLock,
@@ -131,6 +132,8 @@ struct Shared {
     beneath: Option<Arc<Beneath>>,
     head: RwLock<Arc<Head>>,
     blocks: reading::BlockCache,
+    /// Edits by the height of the block that they came into, the newest.
+    edited: RwLock<BTreeMap<u64, Arc<StateChanges>>>,
     events: broadcast::Sender<LedgerEvent>,
     commits: broadcast::Sender<Arc<CommittedTransaction>>,
     observers: RwLock<Vec<Arc<dyn LedgerObserver>>>,
@@ -163,6 +166,7 @@ impl Ledger {
         let shared = Arc::new(Shared {
             head: RwLock::new(Arc::new(Head { block, state })),
             blocks: reading::BlockCache::new(config.block_cache_bytes),
+            edited: RwLock::default(),
             events: broadcast::channel(config.events.max(1)).0,
             commits: broadcast::channel(config.events.max(1) * 16).0,
             observers: RwLock::default(),

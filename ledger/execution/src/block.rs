@@ -38,6 +38,8 @@ pub struct Rules {
     pub dao_fork: bool,
     /// The deposit contract whose logs become EIP-6110 requests; used from Prague on.
     pub deposit_contract: Address,
+    /// Whether accounts with code may send, in spite of EIP-3607: for developers, who send in the name of contracts.
+    pub code_senders: bool,
 }
 
 /// Blob parameters (EIP-4844, EIP-7691, EIP-7892).

@@ -50,6 +50,7 @@
 //!         block_reward: U256::ZERO,
 //!         dao_fork: false,
 //!         deposit_contract: Address::ZERO,
+//!         code_senders: false,
 //!     },
 //!     parent_hash: Default::default(),
 //!     parent_beacon_block_root: None,

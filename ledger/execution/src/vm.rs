@@ -82,6 +82,7 @@ fn cfg_env(rules: &Rules) -> CfgEnv {
         cfg.set_max_blobs_per_tx(blobs.max_per_tx.unwrap_or(blobs.max));
         cfg.blob_base_fee_update_fraction = Some(blobs.update_fraction);
     }
+    cfg.disable_eip3607 = rules.code_senders;
     if rules.eip1283 {
         cfg.gas_params.override_gas(eip1283::GAS);
     }

@@ -58,6 +58,7 @@ fn block(spec: SpecId, transactions: Vec<TxEnv>) -> Block {
             block_reward: U256::ZERO,
             dao_fork: false,
             deposit_contract: Address::repeat_byte(0xdd),
+            code_senders: false,
         },
         parent_hash: B256::repeat_byte(1),
         parent_beacon_block_root: None,

@@ -39,10 +39,10 @@ fn block(ctx: &Ctx, args: &mut Args<'_>) -> Result<Option<std::sync::Arc<BlockRe
 /// Executes a block of the chain again, with its access list.
 pub fn executed_again(ctx: &Context, block: &BlockRecord) -> Result<BlockOutput, RpcError> {
     let header = &block.header;
-    let Some(parent) = header.number.checked_sub(1) else {
+    if header.number == 0 {
         return Err(RpcError::invalid_input("the genesis block accesses nothing: it is not executed"));
-    };
-    let state = ctx.ledger.state(parent)?;
+    }
+    let state = ctx.ledger.state_before(header.number)?;
     let (spec, point) = (ctx.ledger.spec(), ctx.ledger.point(block));
     let transactions = block.body.transactions.iter().zip(&block.senders);
     let executable = Block {

@@ -139,11 +139,11 @@ pub fn replay_before(
     index: usize,
     budget: &Budget,
 ) -> Result<View, RpcError> {
-    let Some(parent) = block.header.number.checked_sub(1) else {
+    if block.header.number == 0 {
         return Err(RpcError::invalid_input("genesis is not traceable"));
-    };
+    }
     let environment = Environment::of_block(ctx, block);
-    let mut view = View::of(ctx.ledger.state(parent)?);
+    let mut view = View::of(ctx.ledger.state_before(block.header.number)?);
     before_transactions(&environment, &block.header, &mut view)?;
     let mut machine = machine(&environment, &mut view, (), budget.clone());
     for (tx, sender) in block.body.transactions.iter().zip(&block.senders).take(index) {

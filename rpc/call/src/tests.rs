@@ -24,6 +24,7 @@ fn environment(limits: &Limits) -> Environment {
         block_reward: U256::ZERO,
         dao_fork: false,
         deposit_contract: Address::ZERO,
+        code_senders: false,
     };
     let block = BlockEnv {
         prevrandao: Some(Default::default()),

@@ -26,11 +26,11 @@ pub(crate) struct Replay {
 impl Replay {
     /// Before the block's first transaction. The block's parent has to be of the chain.
     pub(crate) fn new(ctx: &Ctx, block: &Arc<BlockRecord>) -> Result<Self, RpcError> {
-        let Some(parent) = block.header.number.checked_sub(1) else {
+        if block.header.number == 0 {
             return Err(RpcError::invalid_input("genesis is not traceable"));
-        };
+        }
         let environment = Environment::of_block(ctx, block);
-        let mut view = View::of(ctx.ledger.state(parent)?);
+        let mut view = View::of(ctx.ledger.state_before(block.header.number)?);
         before_transactions(&environment, &block.header, &mut view)?;
         Ok(Self { block: Arc::clone(block), environment, view, next: 0 })
     }

@@ -1,13 +1,19 @@
 //! Reading a ledger: blocks, transactions, states, logs.
 
-use super::{CommittedTransaction, Head, Ledger, LedgerConfig, LedgerEvent, LedgerState, Shared};
+use super::{
+    CommittedTransaction, Head, Ledger, LedgerConfig, LedgerEvent, LedgerState, Shared, state::Edits,
+};
 use crate::forks::{ChainSpec, ForkPoint};
 use alloy_consensus::BlockBody;
 use alloy_primitives::B256;
+use mundi_execution::StateChanges;
 use mundi_state::{BlockRecord, FoundLog, LogFilter, LogLimits, Store, StoreError};
 use quick_cache::{Weighter, sync::Cache};
 use std::sync::Arc;
 use tokio::sync::broadcast;
+
+/// Blocks whose edits are remembered.
+const REMEMBERED_EDITS: usize = 4096;
 
 #[derive(Clone)]
 struct BlockWeight;
@@ -70,6 +76,20 @@ impl Shared {
             self.blocks.put(Arc::clone(block));
         }
         Ok(block)
+    }
+
+    /// These edits came into the block at `height`.
+    pub(super) fn remember_edits(&self, height: u64, edits: Arc<StateChanges>) {
+        let mut edited = self.edited.write().expect("no holder panics");
+        edited.insert(height, edits);
+        if edited.len() > REMEMBERED_EDITS {
+            edited.pop_first();
+        }
+    }
+
+    /// Blocks after `height` are gone.
+    pub(super) fn forget_edits(&self, height: u64) {
+        self.edited.write().expect("no holder panics").retain(|block, _| *block <= height);
     }
 
     /// A block that the store has.
@@ -136,6 +156,16 @@ impl Ledger {
         }
         let Shared { store, beneath, .. } = &*self.shared;
         Ok(LedgerState::new(store.snapshot(height)?, None, beneath.clone()))
+    }
+
+    /// The state that the block at a height began with: the one after its parent, with the edits that developers made in
+    /// between. Of those the newest 4,096 are remembered, and none beyond a restart.
+    pub fn state_before(&self, height: u64) -> Result<LedgerState, StoreError> {
+        let Shared { store, beneath, edited, .. } = &*self.shared;
+        let parent = height.saturating_sub(1);
+        let edits = edited.read().expect("no holder panics").get(&height).cloned();
+        let edits = edits.map(|changes| Edits::new(parent, (*changes).clone()));
+        Ok(LedgerState::new(store.snapshot(parent)?, edits, beneath.clone()))
     }
 
     /// Logs, oldest first.

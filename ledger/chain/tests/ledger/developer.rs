@@ -33,6 +33,7 @@ fn an_edit_is_seen_at_once_and_comes_into_the_next_block() {
     produce(&ledger, payload(2, vec![transaction(7, 0, 0, to, 5)]));
     assert_eq!(balance_of(&ledger, to), U256::from(105));
     assert!(!ledger.head().state.is_edited());
+    assert_eq!(ledger.state_before(2).unwrap().account(&to).unwrap().unwrap().balance, U256::from(100));
     let before = ledger.state(1).unwrap();
     assert_eq!(before.account(&to).unwrap(), None, "the edit is not in the block before");
     produce(&ledger, payload(3, vec![]));

@@ -203,6 +203,7 @@ fn build(random: &RandomBlock) -> (Block, MemoryState) {
             block_reward: if spec.is_enabled_in(SpecId::MERGE) { U256::ZERO } else { U256::from(5_000) },
             dao_fork: false,
             deposit_contract: Address::repeat_byte(0xdd),
+            code_senders: false,
         },
         parent_hash: B256::repeat_byte(1),
         parent_beacon_block_root: spec.is_enabled_in(SpecId::CANCUN).then_some(B256::repeat_byte(2)),

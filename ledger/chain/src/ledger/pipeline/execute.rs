@@ -156,6 +156,7 @@ impl Executor {
         let mut output = execute(&block, &state, &self.pool, &options, &mut sink)
             .map_err(|error| LedgerError::Execution(Arc::new(error)))?;
         if let Some(edits) = self.edits.take() {
+            shared.remember_edits(header.number, Arc::clone(&edits.changes));
             let mut all = Arc::unwrap_or_clone(edits.changes);
             all.then(std::mem::take(&mut output.changes));
             output.changes = all;
@@ -217,6 +218,7 @@ impl Executor {
         if let Some(beneath) = &shared.beneath {
             beneath.forget(height);
         }
+        shared.forget_edits(height);
         let block = shared.read_stored(height)?;
         self.parent = line(&Head { state: LedgerState::new(shared.store.latest(), None, None), block });
         self.pending.clear();
