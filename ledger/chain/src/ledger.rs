@@ -60,6 +60,8 @@ pub struct LedgerConfig {
     pub mode: Mode,
     /// Threads of the engine, the stage's own included. Default: all cores.
     pub threads: NonZeroUsize,
+    /// Whether the engine traces what ran when and what depended on what, for [`Sealed::report`]; costs some time. Default: no.
+    pub trace: bool,
     /// Payloads that may wait, and blocks that may wait to be written. Default: 4.
     pub queue: usize,
     /// Events that a slow subscriber may be behind before it loses some. Default: 1,024.
@@ -75,6 +77,7 @@ impl Default for LedgerConfig {
             extra_data: Bytes::from_static(b"mundi"),
             mode: Mode::Auto,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            trace: false,
             queue: 4,
             events: 1024,
             block_cache_bytes: 64 << 20,

@@ -149,6 +149,7 @@ impl Executor {
         }
         let options = Options {
             policy: Policy::Ledger,
+            trace: config.trace,
             late_parent_hash: state.is_late(),
             ..Options::new(config.threads).with_mode(config.mode)
         };
