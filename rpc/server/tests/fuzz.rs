@@ -13,6 +13,8 @@ const ACCOUNT: Schema =
 
 /// What a method answers to its parameters.
 type Handler = fn(Vec<Value>) -> Result<Value, RpcError>;
+/// Whether a problem is the one.
+type Expected = fn(&Problem) -> bool;
 
 async fn findings(params: &[Param], result: Schema, handler: Handler) -> Vec<Finding> {
     let mut module = RpcModule::new(());
@@ -59,7 +61,7 @@ async fn the_same_seed_finds_the_same() {
 
 #[tokio::test]
 async fn wrong_methods_are_found() {
-    let wrong: [(Handler, fn(&Problem) -> bool); 6] = [
+    let wrong: [(Handler, Expected); 6] = [
         (|_| panic!("a fault"), |problem| *problem == Problem::Internal),
         (|_| Err(RpcError::new(-32603, "our fault")), |problem| *problem == Problem::Internal),
         (|_| Err(RpcError::new(-1, "?")), |problem| *problem == Problem::UnknownCode(-1)),

@@ -315,7 +315,7 @@ impl Generator {
             3 => request = [b"[", &request[..], b"]"].concat(),
             4 => {
                 let at = self.below(request.len());
-                let open = self.pick(&[b'[', b'{', b'"', b'\\']);
+                let open = self.pick(b"[{\"\\");
                 request.splice(at..at, std::iter::repeat_n(open, DEEP));
             }
             _ => {

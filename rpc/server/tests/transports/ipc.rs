@@ -26,7 +26,7 @@ async fn documents_follow_each_other_with_or_without_space() {
     let (first, second) = two.split_at(30);
     ipc.send(first).await;
     ipc.send(second).await;
-    let mut answers = vec![ipc.next().await.unwrap(), ipc.next().await.unwrap()];
+    let mut answers = [ipc.next().await.unwrap(), ipc.next().await.unwrap()];
     answers.sort_by_key(serde_json::Value::is_array);
     assert_eq!(answers[0]["result"], json!(["}\"{"]));
     assert_eq!(answers[1][0]["result"], true);
