@@ -4,6 +4,9 @@ use crate::error::RpcError;
 use jsonrpsee::types::{Params, params::ParamsSequence};
 use serde::de::DeserializeOwned;
 
+/// Characters that an error says of what is wrong with a parameter.
+const MAX_DETAIL: usize = 512;
+
 /// The positional parameters of a call.
 #[derive(Debug)]
 pub struct Args<'a> {
@@ -24,6 +27,8 @@ impl<'a> Args<'a> {
     fn bad(&self, error: &jsonrpsee::types::ErrorObjectOwned) -> RpcError {
         let detail = error.data().map_or_else(|| error.message().to_owned(), |data| data.get().to_owned());
         let detail = serde_json::from_str::<String>(&detail).unwrap_or(detail);
+        // It repeats the client's own text, which may be megabytes.
+        let detail: String = detail.chars().take(MAX_DETAIL).collect();
         RpcError::invalid_params(format!("invalid argument {} ({}): {detail}", self.at, self.name()))
     }
 
