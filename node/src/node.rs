@@ -17,7 +17,7 @@ use mundi_chain::{
 use mundi_consensus::{Mining, Solo, SoloConfig, SystemClock};
 use mundi_execution::StateChanges;
 use mundi_mempool::{Journal, Mempool};
-use mundi_rpc_context::{Accounts, Context, Ctx, Workers};
+use mundi_rpc_context::{Accounts, Context, Ctx, Methods, Workers};
 use mundi_rpc_dev::{Fork, ForkedChain, Setup, Workbench};
 use mundi_rpc_server::{ServerConfig, ServerHandle};
 use mundi_state::Store;
@@ -45,6 +45,7 @@ pub struct Node {
     context: Ctx,
     solo: Arc<Solo>,
     bench: Option<Arc<Workbench>>,
+    fork: Option<Arc<Fork>>,
     /// Where the chain is dumped to at the end.
     dump: Option<PathBuf>,
     monitor: Option<Monitor>,
@@ -67,7 +68,7 @@ impl Node {
         for key in &genesis.ignored {
             tracing::warn!(target: "node", "genesis: config.{key} means nothing here and is passed over");
         }
-        let spec = Arc::new(genesis.spec.clone());
+        let spec = Arc::new(genesis.spec.clone().with_code_senders(config.developer.is_some()));
         let ledger_config = LedgerConfig {
             threads: threads.config.engine,
             gas_limit: config.gas_limit.unwrap_or(genesis.header.gas_limit),
@@ -135,6 +136,7 @@ impl Node {
             context,
             solo,
             bench,
+            fork: opened.fork,
             dump: None,
             monitor,
             server: None,
@@ -146,8 +148,7 @@ impl Node {
         let privileged_in_public =
             if is_developers { developer.allow_public } else { config.server.privileged_in_public };
         let server = ServerConfig { privileged_in_public, ..config.server };
-        let beside = (node.bench.as_ref(), opened.fork.as_ref());
-        let server = serve::start(server, &node.context, beside, figures.as_ref(), &node.threads)?;
+        let server = serve::start(server, &node.context, node.methods(), figures.as_ref(), &node.threads)?;
         node.addresses = Addresses {
             http: server.http_addr(),
             ws: server.ws_addr(),
@@ -184,9 +185,19 @@ impl Node {
         self.bench.as_ref()
     }
 
+    /// The remote chain that this one continues.
+    pub const fn fork(&self) -> Option<&Arc<Fork>> {
+        self.fork.as_ref()
+    }
+
     /// What methods are given.
     pub const fn context(&self) -> &Ctx {
         &self.context
+    }
+
+    /// All its methods, for use without a server.
+    pub fn methods(&self) -> Methods {
+        serve::methods(&self.context, self.bench.as_ref(), self.fork.as_ref())
     }
 
     /// Where the node can be reached.

@@ -9,7 +9,7 @@ use mundi_rpc_server::{BatchSubmit, ServerConfig, ServerHandle};
 use std::sync::Arc;
 
 /// All methods that a node of this kind has.
-fn methods(ctx: &Ctx, bench: Option<&Arc<Workbench>>, fork: Option<&Arc<Fork>>) -> Methods {
+pub(crate) fn methods(ctx: &Ctx, bench: Option<&Arc<Workbench>>, fork: Option<&Arc<Fork>>) -> Methods {
     let mut methods = Methods::new(Ctx::clone(ctx));
     methods.merge(mundi_rpc_eth::methods(Ctx::clone(ctx)));
     methods.merge(mundi_rpc_call::methods(Ctx::clone(ctx)));
@@ -27,11 +27,11 @@ fn methods(ctx: &Ctx, bench: Option<&Arc<Workbench>>, fork: Option<&Arc<Fork>>) 
 pub(crate) fn start(
     config: ServerConfig,
     ctx: &Ctx,
-    (bench, fork): (Option<&Arc<Workbench>>, Option<&Arc<Fork>>),
+    methods: Methods,
     figures: Option<&Figures>,
     threads: &Threads,
 ) -> Result<ServerHandle, NodeError> {
-    let (module, specs) = methods(ctx, bench, fork).into_parts();
+    let (module, specs) = methods.into_parts();
     let config = ServerConfig {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         submit: Some(submit(Ctx::clone(ctx))),

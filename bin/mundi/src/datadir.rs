@@ -16,6 +16,7 @@ pub(crate) fn folder(asked: Option<&Path>) -> eyre::Result<DataDir> {
     let variable = |name: &str| env::var_os(name).map(PathBuf::from);
     let folder = asked
         .map(Path::to_path_buf)
+        .or_else(|| variable("MUNDI_DATADIR"))
         // A relative path there is to be ignored, says the XDG Base Directory Specification.
         .or_else(|| {
             variable("XDG_DATA_HOME").filter(|path| path.is_absolute()).map(|data| data.join("mundi"))

@@ -109,6 +109,7 @@ fn config(args: &DevArgs, wallet: &Wallet) -> eyre::Result<NodeConfig> {
         ..Config::default()
     };
     config.gas_limit = args.blocks.gas_limit;
+    config.ledger.trace = args.log.verbose > 0;
     config.pool.order = match args.blocks.order {
         TransactionOrder::Fees => Order::Fees,
         TransactionOrder::Fifo => Order::Fifo,

@@ -78,6 +78,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'w> FormatFields<'w> + 'stat
     }
 }
 
+/// Of fewer transactions rates say nothing.
+const MANY: u64 = 20;
+
 /// What a block's line says.
 fn block(line: &Line, color: bool) -> Result<String, fmt::Error> {
     let (bold, plain) = if color { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
@@ -99,8 +102,13 @@ fn block(line: &Line, color: bool) -> Result<String, fmt::Error> {
         get("root_ms"),
         get("write_ms")
     )?;
-    if let Some(speed_up) = line.get("speed_up").and_then(|text| text.parse::<f64>().ok()) {
-        write!(text, "  {speed_up:.2}x on {} threads", get("threads"))?;
+    if number("transactions") >= MANY {
+        if let Ok(milliseconds) = get("execute_ms").parse::<f64>() {
+            write!(text, "  {:.0} Mgas/s", number("gas") as f64 / milliseconds.max(0.01) / 1e3)?;
+        }
+        if let Some(speed_up) = line.get("speed_up").and_then(|text| text.parse::<f64>().ok()) {
+            write!(text, "  {speed_up:.2}x on {} threads", get("threads"))?;
+        }
     }
     Ok(text)
 }
@@ -179,7 +187,7 @@ mod tests {
         assert_eq!(
             block(&line, false).unwrap(),
             "block 1207  0x3f2a9c0d  12,345 transactions (2 left out)  259,245,000 gas  \
-             execute 41.3 ms, root 22 ms, write 3.1 ms"
+             execute 41.3 ms, root 22 ms, write 3.1 ms  6277 Mgas/s"
         );
         assert_eq!(time_of_day(UNIX_EPOCH + Duration::from_secs(86_400 * 3 + 3_723)), "01:02:03");
     }

@@ -194,7 +194,7 @@ pub(crate) struct DevLogArgs {
     /// Print JSON, for programs.
     #[arg(long, conflicts_with = "quiet")]
     pub(crate) json: bool,
-    /// Print more; twice for even more.
+    /// Print more, also by how much blocks are faster for being executed in parallel; twice for even more.
     #[arg(long, short, action = clap::ArgAction::Count, conflicts_with = "quiet", visible_alias = "verbosity")]
     pub(crate) verbose: u8,
 }

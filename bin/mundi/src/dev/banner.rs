@@ -41,9 +41,10 @@ pub(super) fn text(node: &Node, wallet: &Wallet, args: &DevArgs) -> String {
     fact(&mut text, "Head", &format!("block {}, {}", header.number, head.block.hash));
     fact(&mut text, "Base fee", &format!("{} wei", header.base_fee_per_gas.unwrap_or_default()));
     fact(&mut text, "Gas limit", &header.gas_limit);
-    let place = match &args.chain.datadir {
-        Some(folder) => format!("in {}", folder.display()),
-        None => "in memory: gone at the end (--datadir DIR keeps it)".to_owned(),
+    let place = match (&args.chain.datadir, node.fork()) {
+        (Some(folder), _) => format!("in {}", folder.display()),
+        (None, Some(fork)) => format!("in memory, on top of block {} of {}", fork.height(), fork.shown_url()),
+        (None, None) => "in memory: gone at the end (--datadir DIR keeps it)".to_owned(),
     };
     fact(&mut text, "Chain", &place);
     let addresses = node.addresses();

@@ -1,15 +1,12 @@
-//! The command as a user meets it: what it prints, what it writes, with which status it exits.
+//! `mundi replay` as a user meets it.
 
+use crate::command::{Folder, command, mundi, text};
 use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::Stdio,
 };
-
-fn mundi(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_mundi")).args(arguments).env("NO_COLOR", "1").output().unwrap()
-}
 
 /// The small block that the replay library made itself.
 fn block() -> String {
@@ -20,37 +17,12 @@ fn block() -> String {
     path.display().to_string()
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// A folder that goes with the test.
-struct Folder(PathBuf);
-
 impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("mundi-cli-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn at(&self, name: &str) -> String {
-        self.0.join(name).display().to_string()
-    }
-
     /// Writes the block with one field changed.
     fn forged(&self, name: &str, pointer: &str, value: Value) -> String {
         let mut file: Value = serde_json::from_str(&fs::read_to_string(block()).unwrap()).unwrap();
         *file.pointer_mut(pointer).unwrap() = value;
-        fs::write(self.0.join(name), file.to_string()).unwrap();
-        self.at(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        self.file(name, file.to_string().as_bytes())
     }
 }
 
@@ -128,12 +100,8 @@ fn a_recorded_schedule_is_repeated() {
 
 #[test]
 fn a_closed_pipe_is_no_error() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_mundi"))
-        .args(["completions", "bash"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        command(&["completions", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
@@ -150,6 +118,10 @@ fn every_command_shows_examples() {
         &["blocktest", "--help"],
         &["bench", "execution", "--help"],
         &["completions", "--help"],
+        &["dev", "--help"],
+        &["node", "--help"],
+        &["config", "--help"],
+        &["db", "--help"],
     ] {
         let help = text(&mundi(command).stdout);
         assert!(help.contains("Examples:"), "{command:?}: {help}");

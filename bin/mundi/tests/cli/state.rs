@@ -1,10 +1,11 @@
 //! `mundi state` as a user meets it.
 
+use crate::command::{Folder, command, conformance_folder, expect, fixtures, mundi, text};
 use mundi_state::{Config, Store};
 use serde_json::Value;
 use std::{
-    fs::{self, File},
-    io::{Read as _, Write as _},
+    fs,
+    io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -12,17 +13,7 @@ use std::{
 /// Blocks of the chain that most tests are about.
 const BLOCKS: u64 = 45;
 
-/// A folder that goes with the test.
-struct Folder(PathBuf);
-
 impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("mundi-cli-state-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
     /// With a generated chain in `chain`, of which so many blocks are imported into `data`.
     fn with_chain(name: &str, imported: usize) -> Self {
         let folder = Self::new(name);
@@ -43,10 +34,6 @@ impl Folder {
         folder
     }
 
-    fn at(&self, name: &str) -> String {
-        self.0.join(name).display().to_string()
-    }
-
     /// `mundi state` on the store in `data`.
     fn state(&self, arguments: &[&str]) -> Output {
         self.state_in("data", arguments)
@@ -61,28 +48,6 @@ impl Folder {
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn mundi(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_mundi")).args(arguments).env("NO_COLOR", "1").output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-#[track_caller]
-fn expect(output: &Output, status: i32, stdout: &str, stderr: &str) {
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(status), "{out}{err}");
-    assert!(out.contains(stdout), "expected '{stdout}' in: {out}");
-    assert!(err.contains(stderr) && err.is_empty() == stderr.is_empty(), "expected '{stderr}' in: {err}");
 }
 
 /// An account of the genesis.
@@ -267,8 +232,7 @@ fn a_state_is_carried_elsewhere_and_the_chain_goes_on() {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packed.write_all(&piped.stdout).unwrap();
     let arguments = ["state", "import", "-", "--datadir", &folder.at("third")];
-    let mut child = Command::new(env!("CARGO_BIN_EXE_mundi"))
-        .args(arguments)
+    let mut child = command(&arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -316,8 +280,7 @@ fn an_interrupted_import_leaves_nothing() {
     expect(&folder.state(&["export", &file]), 0, "block 20 0x", "");
     let bytes = fs::read(&file).unwrap();
     let start = |arguments: &[&str]| {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_mundi"))
-            .args(["state", "import", "-", "--datadir", &folder.at("new")])
+        let mut child = command(&["state", "import", "-", "--datadir", &folder.at("new")])
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -354,33 +317,14 @@ fn an_interrupted_import_leaves_nothing() {
 /// What other nodes answer to `eth_getProof` on the conformance chain.
 #[test]
 fn proofs_are_those_of_other_nodes() {
-    let fixtures = std::env::var_os("MUNDI_FIXTURES").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures"),
-        PathBuf::from,
-    );
-    let Ok(archive) = File::open(fixtures.join("rpc.tar.gz")) else {
-        println!("SKIPPED: there is no rpc.tar.gz in {}; set MUNDI_FIXTURES", fixtures.display());
-        return;
-    };
-    let folder = Folder::new("proofs");
-    let mut cases = Vec::new();
-    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(archive));
-    for mut entry in archive.entries().unwrap().map(Result::unwrap) {
-        let path = entry.path().unwrap().into_owned();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let mut content = Vec::new();
-        entry.read_to_end(&mut content).unwrap();
-        if path.display().to_string().contains("eth_getProof/") && name.ends_with(".io") {
-            cases.push((name, text(&content)));
-        } else if ["genesis.json", "chain.rlp"].contains(&&*name) {
-            fs::write(folder.0.join(name), content).unwrap();
-        }
-    }
+    let Some(cases) = fixtures(|path| path.starts_with("eth_getProof")) else { return };
+    let Some(folder) = conformance_folder("proofs") else { return };
     let (genesis, chain) = (folder.at("genesis.json"), folder.at("chain.rlp"));
     let import = ["import", "--datadir", &folder.at("data"), "--genesis", &genesis, &chain];
     assert_eq!(mundi(&import).status.code(), Some(0));
     assert!(!cases.is_empty());
     for (name, case) in cases {
+        let case = text(&case);
         let line = |prefix: &str| -> Value {
             let line = case.lines().find_map(|line| line.strip_prefix(prefix)).unwrap();
             serde_json::from_str(line).unwrap()
@@ -391,6 +335,6 @@ fn proofs_are_those_of_other_nodes() {
         arguments.extend(params[1].as_array().unwrap().iter().map(|slot| slot.as_str().unwrap()));
         let block = params.get(2).and_then(Value::as_str).unwrap_or("latest");
         arguments.extend(["--block", block]);
-        assert_eq!(folder.json(&arguments), response["result"], "{name}");
+        assert_eq!(folder.json(&arguments), response["result"], "{}", name.display());
     }
 }

@@ -1,40 +1,7 @@
 //! `mundi generate` as a user meets it.
 
-use std::{
-    fs,
-    path::PathBuf,
-    process::{Command, Output},
-};
-
-/// A folder that goes with the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("mundi cli {name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn at(&self, name: &str) -> String {
-        self.0.join(name).display().to_string()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn mundi(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_mundi")).args(arguments).env("NO_COLOR", "1").output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
+use crate::command::{Folder, mundi, text};
+use std::path::PathBuf;
 
 #[test]
 fn a_generated_chain_is_imported_to_its_head_with_the_command_that_is_printed() {

@@ -1,59 +1,31 @@
 //! `mundi import` as a user meets it.
 
+use crate::command::{Folder, command, conformance_folder, expect};
 use std::{
-    fs::{self, File},
-    io::{Read as _, Write as _},
-    path::PathBuf,
+    io::Write as _,
     process::{Child, Command, Output, Stdio},
 };
 
-/// A folder with the files of the conformance chain, that goes with the test.
-struct Folder(PathBuf);
+/// A folder with the files of the conformance chain.
+struct ChainFolder(Folder);
 
-impl Folder {
+impl std::ops::Deref for ChainFolder {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.0
+    }
+}
+
+impl ChainFolder {
     /// `None` without the fixtures.
     fn new(name: &str) -> Option<Self> {
-        let fixtures = std::env::var_os("MUNDI_FIXTURES").map_or_else(
-            || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures"),
-            PathBuf::from,
-        );
-        let Ok(file) = File::open(fixtures.join("rpc.tar.gz")) else {
-            println!("SKIPPED: there is no rpc.tar.gz in {}; set MUNDI_FIXTURES", fixtures.display());
-            return None;
-        };
-        let path = std::env::temp_dir().join(format!("mundi-cli-import-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        let folder = Self(path);
-        let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(file));
-        for mut entry in archive.entries().unwrap().map(Result::unwrap) {
-            let name = entry.path().unwrap().file_name().unwrap().to_string_lossy().into_owned();
-            if ["genesis.json", "chain.rlp", "headfcu.json"].contains(&&*name) {
-                let mut content = Vec::new();
-                entry.read_to_end(&mut content).unwrap();
-                folder.write(&name, &content);
-            }
-        }
-        Some(folder)
-    }
-
-    fn at(&self, name: &str) -> String {
-        self.0.join(name).display().to_string()
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.0.join(name)).unwrap()
-    }
-
-    fn write(&self, name: &str, content: &[u8]) -> String {
-        fs::write(self.0.join(name), content).unwrap();
-        self.at(name)
+        conformance_folder(name).map(Self)
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mundi"));
-        command.args(["import", "--datadir", &self.at("data")]).args(arguments);
-        command.env("NO_COLOR", "1");
+        let mut command = command(&["import", "--datadir", &self.at("data")]);
+        command.args(arguments);
         command
     }
 
@@ -80,28 +52,13 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-#[track_caller]
-fn expect(output: &Output, status: i32, stdout: &str, stderr: &str) {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(status), "{out}{err}");
-    assert!(out.contains(stdout), "expected '{stdout}' in: {out}");
-    assert!(err.contains(stderr) && err.is_empty() == stderr.is_empty(), "expected '{stderr}' in: {err}");
-}
-
 #[test]
 fn a_chain_is_imported_and_goes_on_where_it_ended() {
-    let Some(folder) = Folder::new("whole") else { return };
+    let Some(folder) = ChainFolder::new("whole") else { return };
     let (genesis, chain) = (folder.at("genesis.json"), folder.at("chain.rlp"));
     let bytes = folder.read("chain.rlp");
     let (first, second) = bytes.split_at(folder.ends()[20]);
-    let pieces = [folder.write("1.rlp", first), folder.write("2.rlp", second)];
+    let pieces = [folder.file("1.rlp", first), folder.file("2.rlp", second)];
 
     let output = folder.import(&["--genesis", &genesis, &pieces[0], "--threads", "2"]);
     expect(&output, 0, "21 blocks imported, 0 known before", "");
@@ -123,15 +80,15 @@ fn a_chain_is_imported_and_goes_on_where_it_ended() {
 
 #[test]
 fn compressed_files_and_standard_input_are_read() {
-    let Some(folder) = Folder::new("packed") else { return };
+    let Some(folder) = ChainFolder::new("packed") else { return };
     let bytes = folder.read("chain.rlp");
     let (first, second) = bytes.split_at(folder.ends()[30]);
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packed.write_all(first).unwrap();
     let packed = packed.finish().unwrap();
-    let output = folder.import(&["--genesis", &folder.at("genesis.json"), &folder.write("1.gz", &packed)]);
+    let output = folder.import(&["--genesis", &folder.at("genesis.json"), &folder.file("1.gz", &packed)]);
     expect(&output, 0, "31 blocks imported", "");
-    let cut = folder.write("2.gz", &packed[..packed.len() - 20]);
+    let cut = folder.file("2.gz", &packed[..packed.len() - 20]);
     expect(&folder.import(&[&cut]), 2, "0 blocks imported", "2.gz: cannot read on after byte");
 
     let mut child = folder.command(&["-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -141,16 +98,16 @@ fn compressed_files_and_standard_input_are_read() {
 
 #[test]
 fn a_bad_block_ends_the_import_with_status_1() {
-    let Some(folder) = Folder::new("bad") else { return };
+    let Some(folder) = ChainFolder::new("bad") else { return };
     let mut bytes = folder.read("chain.rlp");
     let genesis = folder.at("genesis.json");
     let ends = folder.ends();
-    let cut = folder.write("cut.rlp", &bytes[..ends[11] - 1]);
+    let cut = folder.file("cut.rlp", &bytes[..ends[11] - 1]);
     let output = folder.import(&["--genesis", &genesis, &cut]);
     expect(&output, 1, "tip 11 0x", "cut.rlp: the file is cut off: the block at byte");
     // The state root stands after two hashes and an address.
     bytes[ends[11] + 3 + 2 * 33 + 21 + 20] ^= 1;
-    let bad = folder.write("bad.rlp", &bytes);
+    let bad = folder.file("bad.rlp", &bytes);
     let output = folder.import(&[&bad, &folder.at("chain.rlp")]);
     expect(&output, 1, "1 blocks imported, 11 known before", "bad.rlp: block 13: stateRoot: expected 0x");
     expect(&output, 1, "tip 12 0x", ", got 0x");
@@ -158,7 +115,7 @@ fn a_bad_block_ends_the_import_with_status_1() {
 
 #[test]
 fn mistakes_get_one_line_and_status_2() {
-    let Some(folder) = Folder::new("mistakes") else { return };
+    let Some(folder) = ChainFolder::new("mistakes") else { return };
     let (genesis, chain) = (folder.at("genesis.json"), folder.at("chain.rlp"));
     let refused = |arguments: &[&str], message: &str| {
         let output = folder.import(arguments);
@@ -177,22 +134,22 @@ fn mistakes_get_one_line_and_status_2() {
     refused(&["--mode", "access-list", &chain], "invalid value 'access-list'");
     let text = String::from_utf8(folder.read("genesis.json")).unwrap();
     let typo =
-        folder.write("typo.json", text.replace("\"berlinBlock\": 24", "\"berlinBlock\": \"x\"").as_bytes());
+        folder.file("typo.json", text.replace("\"berlinBlock\": 24", "\"berlinBlock\": \"x\"").as_bytes());
     refused(
         &["--genesis", &typo, &chain],
         "typo.json is no genesis file that can be used: config.berlinBlock",
     );
-    assert!(!folder.0.join("data").exists(), "nothing is made before all is read");
+    assert!(!folder.0.0.join("data").exists(), "nothing is made before all is read");
 
     expect(&folder.import(&["--genesis", &genesis, &chain]), 0, &folder.tip(), "");
     let other = text.replace("\"timestamp\": \"0x0\"", "\"timestamp\": \"0x1\"");
-    let other = folder.write("other.json", other.as_bytes());
+    let other = folder.file("other.json", other.as_bytes());
     refused(&["--genesis", &other, &chain], "another --datadir holds another chain");
     // Still the right one.
     expect(&folder.import(&[&chain]), 0, "54 known before", "");
     // Another schedule of the same chain is kept for the next time.
     let later = text.replace("\"bpo2Time\": 540,", "\"bpo2Time\": 540, \"colour\": 1,");
-    let later = folder.write("later.json", later.as_bytes());
+    let later = folder.file("later.json", later.as_bytes());
     expect(&folder.import(&["--genesis", &later, &chain]), 0, "", "config.colour means nothing here");
     expect(&folder.import(&[&chain]), 0, "", "config.colour means nothing here");
 }
@@ -200,7 +157,7 @@ fn mistakes_get_one_line_and_status_2() {
 #[cfg(unix)]
 #[test]
 fn an_interrupt_ends_the_import_cleanly() {
-    let Some(folder) = Folder::new("interrupt") else { return };
+    let Some(folder) = ChainFolder::new("interrupt") else { return };
     let bytes = folder.read("chain.rlp");
     let ends = folder.ends();
     let genesis = folder.at("genesis.json");
@@ -214,7 +171,7 @@ fn an_interrupt_ends_the_import_cleanly() {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(&bytes[..ends[9]]).unwrap();
     // When the chain's folder is there, signals are listened for.
-    while !folder.0.join("data").join("genesis.json").exists() {
+    while !folder.0.0.join("data").join("genesis.json").exists() {
         std::thread::yield_now();
     }
     let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();

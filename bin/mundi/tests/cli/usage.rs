@@ -1,54 +1,7 @@
 //! What newcomers do wrong: each mistake gets one line that says what to do, and status 2.
 
-use std::{
-    fs,
-    path::PathBuf,
-    process::{Command, Output},
-};
-
-fn mundi(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_mundi")).args(arguments).env("NO_COLOR", "1").output().unwrap()
-}
-
-/// Runs it and expects status 2, nothing on standard output, and `message` in the first line of standard error.
-#[track_caller]
-fn refused(arguments: &[&str], message: &str) {
-    let output = mundi(arguments);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
-    assert!(output.stdout.is_empty(), "{arguments:?}");
-    let line = stderr.lines().next().unwrap_or_default();
-    assert!(line.starts_with("error: ") && line.contains(message), "{arguments:?}: {stderr}");
-    assert!(!stderr.contains("panicked"), "{stderr}");
-}
-
-/// A folder that goes with the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("mundi-usage-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str, content: &[u8]) -> String {
-        let path = self.0.join(name);
-        fs::write(&path, content).unwrap();
-        path.display().to_string()
-    }
-
-    fn path(&self) -> String {
-        self.0.display().to_string()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use crate::command::{Folder, mundi, refused};
+use std::path::PathBuf;
 
 #[test]
 fn paths_that_lead_nowhere() {

@@ -1,0 +1,13 @@
+//! The command as a user meets it: what it prints, what it writes, with which status it exits.
+
+mod command;
+mod config;
+mod db;
+mod dev;
+mod generate;
+mod import;
+mod node;
+mod replay;
+mod rpc;
+mod state;
+mod usage;
