@@ -50,8 +50,8 @@ pub struct ForkedChain {
     pub genesis: Genesis,
     /// The remote state.
     pub beneath: Arc<Beneath>,
-    /// To be [edited in](mundi_chain::Ledger::edit) first: rich accounts, and the contracts that the rules speak of, as far as
-    /// the remote chain lacks them.
+    /// To be [edited in](mundi_chain::Ledger::edit) before the [`Workbench`](crate::Workbench) is made: rich accounts, and the
+    /// contracts that the rules speak of, as far as the remote chain lacks them.
     pub edits: StateChanges,
 }
 

@@ -122,11 +122,21 @@ impl Workbench {
 
     fn restore(&self, notes: &mut Notes, saved: Saved) -> Result<(), RpcError> {
         let Saved { height, edits, next, mining, waiting, impersonated, impersonate_all, .. } = saved;
-        self.go_back(notes, height, edits, &waiting)?;
-        self.solo.decide(|decided| *decided = next);
+        self.deciding(next, || self.go_back(notes, height, edits, &waiting))?;
         self.solo.set_mining(mining);
         self.impersonate_only(&impersonated, impersonate_all);
         Ok(())
+    }
+
+    /// Does something after this was decided of blocks to come, and takes the decision back if it fails.
+    fn deciding(&self, next: NextBlock, work: impl FnOnce() -> Result<(), RpcError>) -> Result<(), RpcError> {
+        let before = self.solo.next_block();
+        self.solo.decide(|decided| *decided = next);
+        let result = work();
+        if result.is_err() {
+            self.solo.decide(|decided| *decided = before);
+        }
+        result
     }
 
     /// Impersonates these, and nobody else unless it is everybody.
@@ -155,17 +165,17 @@ impl Workbench {
         self.go_back(notes, target, None, &waiting)
     }
 
-    /// Begins the chain anew: only the first block is left, nothing waits, nothing is decided and nobody is impersonated.
+    /// Begins the chain anew, as it was when the workbench was made: only the first block is left, nothing waits, and nobody is
+    /// impersonated.
     pub fn reset(&self) -> Result<(), RpcError> {
         let mut notes = self.notes();
         self.solo.pause(|| self.reset_paused(&mut notes))
     }
 
     pub(crate) fn reset_paused(&self, notes: &mut Notes) -> Result<(), RpcError> {
-        self.go_back(notes, self.origin, None, &[])?;
+        self.deciding(self.initial.clone(), || self.go_back(notes, self.origin, self.begin.clone(), &[]))?;
         notes.snapshots.clear();
         notes.resets += 1;
-        self.solo.decide(|decided| *decided = self.initial.clone());
         self.impersonate_only(&[], false);
         Ok(())
     }

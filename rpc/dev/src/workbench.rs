@@ -24,6 +24,8 @@ pub struct Workbench {
     pub(crate) origin: u64,
     /// What was decided of blocks when the chain was taken over.
     pub(crate) initial: NextBlock,
+    /// What was changed before the first block of its own, when the chain was taken over.
+    pub(crate) begin: Option<StateChanges>,
     /// When that was, by the chain's clock.
     since: u64,
     notes: Mutex<Notes>,
@@ -39,14 +41,23 @@ pub(crate) struct Notes {
 }
 
 impl Workbench {
-    /// A hold on the chain of `ctx`; `None` if it is none of a developer's.
+    /// A hold on the chain of `ctx`; `None` if it is none of a developer's. What was edited before, and what was decided, is
+    /// part of how the chain begins, also after a reset.
     pub fn new(ctx: Ctx, setup: Setup) -> Option<Arc<Self>> {
         let solo = Arc::clone(ctx.developer.as_ref()?);
         let oldest = ctx.ledger.store().oldest_block().unwrap_or_default();
         // Of a foreign first block there is only the header.
         let origin = if setup.fork.is_some() { oldest.saturating_sub(1) } else { oldest };
         let (initial, since) = (solo.next_block(), solo.clock());
-        Some(Arc::new(Self { ctx, solo, setup, origin, initial, since, notes: Mutex::default() }))
+        let (mut notes, mut begin) = (Notes::default(), None);
+        let head = ctx.ledger.head();
+        if let Some(edits) = head.state.edits() {
+            let height = head.block.header.number;
+            begin = (height == origin).then(|| edits.clone());
+            notes.edits.add(height.saturating_add(1), edits);
+        }
+        let notes = Mutex::new(notes);
+        Some(Arc::new(Self { ctx, solo, setup, origin, initial, begin, since, notes }))
     }
 
     pub(crate) fn notes(&self) -> MutexGuard<'_, Notes> {
@@ -74,6 +85,18 @@ impl Workbench {
         // What was too dear before may be affordable now.
         self.solo.wake();
         result
+    }
+
+    /// Decides of blocks to come, and lets the pool know.
+    pub(crate) fn decide(&self, change: impl FnOnce(&mut NextBlock)) -> Result<(), RpcError> {
+        let _steering = self.notes();
+        let told = self.solo.pause(|| {
+            self.solo.decide(change);
+            let head = self.ctx.ledger.head();
+            self.ctx.ledger.rewind(head.block.header.number, head.state.edits())
+        });
+        self.solo.wake();
+        Ok(told?)
     }
 
     /// Makes changes after the block at `height`, which is the newest. Nothing may be under way.

@@ -177,8 +177,7 @@ fn decisions(declare: &mut Declare<'_>) {
         Schema::Null,
         |bench, mut args| {
             let fee = args.next::<Number>()?.at_most(u64::MAX, "baseFeePerGas")?;
-            bench.solo.decide(|next| next.base_fee = Some(fee));
-            Ok(())
+            bench.decide(|next| next.base_fee = Some(fee))
         },
     );
     declare.add(
@@ -205,8 +204,7 @@ fn decisions(declare: &mut Declare<'_>) {
                     "gasLimit: expected at least {least}, got {limit}"
                 )));
             }
-            bench.solo.decide(|next| next.gas_limit = Some(limit));
-            Ok(true)
+            bench.decide(|next| next.gas_limit = Some(limit)).map(|()| true)
         },
     );
     declare.add(
