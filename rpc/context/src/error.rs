@@ -106,7 +106,8 @@ impl From<StateError> for RpcError {
 impl From<LedgerError> for RpcError {
     fn from(error: LedgerError) -> Self {
         match error {
-            LedgerError::Payload { .. } => Self::invalid_input(error.to_string()),
+            // What cannot be executed is developers' doing: they may put anything where the rules expect a contract.
+            LedgerError::Payload { .. } | LedgerError::Execution(_) => Self::invalid_input(error.to_string()),
             error => Self::internal(error),
         }
     }
