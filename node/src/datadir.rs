@@ -98,6 +98,13 @@ impl DataDir {
             Some((json, genesis)) => {
                 self.check(&store, &genesis, "the genesis file")?;
                 if !created {
+                    // Without the file there, this is the first time that the chain is told its id.
+                    if let Ok(kept) = self.genesis() {
+                        let (expected, got) = (kept.spec.chain_id(), genesis.spec.chain_id());
+                        if expected != got {
+                            return Err(NodeError::OtherChainId { path: self.0.clone(), expected, got });
+                        }
+                    }
                     self.keep(&json)?;
                 }
                 genesis

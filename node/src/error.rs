@@ -51,6 +51,16 @@ pub enum NodeError {
         /// The other one.
         got: alloy_primitives::B256,
     },
+    /// The folder holds a chain with another id, which the first block does not tell.
+    #[error("the chain in {} has chain id {expected}, the genesis file {got}; another --datadir holds another chain", path.display())]
+    OtherChainId {
+        /// The folder.
+        path: PathBuf,
+        /// Of the chain there.
+        expected: u64,
+        /// Of the genesis.
+        got: u64,
+    },
     /// The store cannot be opened.
     #[error("cannot open {}: {error}", path.display())]
     Open {

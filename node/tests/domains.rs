@@ -16,8 +16,12 @@ fn signer() -> PrivateKeySigner {
 }
 
 fn genesis(chain_id: u64) -> Genesis {
-    let preset =
-        DeveloperGenesis { chain_id, accounts: vec![signer().address()], ..DeveloperGenesis::default() };
+    let preset = DeveloperGenesis {
+        chain_id,
+        timestamp: chain_id,
+        accounts: vec![signer().address()],
+        ..DeveloperGenesis::default()
+    };
     Genesis::developer(&preset).unwrap()
 }
 
@@ -114,6 +118,8 @@ fn a_node_that_has_stopped_leaves_its_folder_free() {
     include(&node, 1);
     drop(node);
     assert!(matches!(start(Some(Box::new(genesis(10)))), Err(NodeError::OtherChain { .. })));
+    let renamed = Genesis { spec: genesis(10).spec, ..genesis(9) };
+    assert!(matches!(start(Some(Box::new(renamed))), Err(NodeError::OtherChainId { .. })));
     start(Some(Box::new(genesis(9)))).unwrap().stop().unwrap();
 }
 

@@ -26,12 +26,14 @@ fn fuzz(developer: Option<Developer>) {
     config.limits.call_time = std::time::Duration::from_secs(1);
     config.developer = developer.map(|developer| Developer { signers, ..developer });
     let node = Node::start(config, Arc::new(threads)).unwrap();
-    let (module, specs) = node.methods().into_parts();
+    let (module, mut specs) = node.methods().into_parts();
+    // It takes anything and uses nothing.
+    specs.retain(|spec| spec.name != "hardhat_addCompilationResult");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     for seed in 0..2 {
-        let findings = runtime.block_on(fuzz::run(module.clone(), &specs, seed, rounds()));
-        let text: Vec<String> = findings.iter().map(ToString::to_string).collect();
-        assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), text.join("\n"));
+        let report = runtime.block_on(fuzz::run(module.clone(), &specs, seed, rounds()));
+        let text: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+        assert!(text.is_empty(), "{} findings:\n{}", text.len(), text.join("\n"));
     }
     assert_eq!(node.halted(), None);
     node.stop().unwrap();
