@@ -132,7 +132,14 @@ impl World {
         let threads = NonZeroUsize::new(2).unwrap();
         let config = LedgerConfig { threads, ..LedgerConfig::default() };
         let pools = LedgerPools { engine: pool(1), background: pool(1) };
-        let ledger = Ledger::start(Arc::new(store), Arc::new(genesis.spec), config, pools, beneath).unwrap();
+        let ledger = Ledger::start(
+            Arc::new(store),
+            Arc::new(genesis.spec.with_code_senders(true)),
+            config,
+            pools,
+            beneath,
+        )
+        .unwrap();
         let ledger = Arc::new(ledger);
         if !edits.accounts.is_empty() {
             ledger.edit(edits).unwrap();
