@@ -21,15 +21,40 @@ use crate::{
 };
 use bytes::Bytes;
 use generate::{Expected, Generator};
-use jsonrpsee::core::server::Methods;
-use mundi_rpc_context::{MethodSpec, Schema, code};
+use jsonrpsee::core::server::{MethodCallback, Methods};
+use mundi_rpc_context::{MethodSpec, code};
 use serde_json::Value;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 /// No method takes so long for such requests.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Characters of a request or an answer that a finding shows.
 const SHOWN: usize = 600;
+
+/// What was asked and found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Answers that should not be.
+    pub findings: Vec<Finding>,
+    /// How many results and how many errors each method answered with.
+    pub answers: BTreeMap<&'static str, Tally>,
+}
+
+impl Report {
+    /// Methods that never returned a result, so that little is known of what they return.
+    pub fn without_results(&self) -> Vec<&'static str> {
+        self.answers.iter().filter(|(_, tally)| tally.results == 0).map(|(name, _)| *name).collect()
+    }
+}
+
+/// How a method answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// With a result.
+    pub results: usize,
+    /// With an error.
+    pub errors: usize,
+}
 
 /// An answer that should not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +86,8 @@ pub enum Problem {
     Accepted(&'static str),
     /// A missing parameter is not said to be a matter of parameters.
     WrongCode(i64),
+    /// The method is declared and does not exist.
+    NotServed,
 }
 
 impl fmt::Display for Finding {
@@ -124,17 +151,26 @@ pub fn documents(pieces: &[&[u8]], most: usize) -> Vec<Bytes> {
 }
 
 /// Asks each of the methods declared by `specs` one valid request and several broken ones in each round, and sends as much that is no request
-/// at all.
-pub async fn run(
-    methods: impl Into<Methods>,
-    specs: &[MethodSpec],
-    seed: u64,
-    rounds: usize,
-) -> Vec<Finding> {
-    let mut run =
-        Run { requests: Requests::new(methods), generator: Generator::new(seed), findings: Vec::new() };
+/// at all. Subscriptions are left out: they need a connection.
+pub async fn run(methods: impl Into<Methods>, specs: &[MethodSpec], seed: u64, rounds: usize) -> Report {
+    let methods = methods.into();
+    let mut report = Report::default();
+    let mut calls = Vec::new();
+    for spec in specs {
+        match methods.method(spec.name) {
+            Some(MethodCallback::Sync(_) | MethodCallback::Async(_)) => calls.push(spec),
+            Some(MethodCallback::Subscription(_) | MethodCallback::Unsubscription(_)) => {}
+            None => report.findings.push(Finding {
+                method: spec.name.to_owned(),
+                request: String::new(),
+                answer: String::new(),
+                problem: Problem::NotServed,
+            }),
+        }
+    }
+    let mut run = Run { requests: Requests::new(methods), generator: Generator::new(seed), report };
     for _ in 0..rounds {
-        for spec in specs {
+        for spec in &calls {
             run.ask(spec, false).await;
             for _ in 0..3 {
                 run.ask(spec, true).await;
@@ -142,20 +178,20 @@ pub async fn run(
             run.garble(spec).await;
         }
     }
-    run.findings
+    run.report
 }
 
 struct Run {
     requests: Requests,
     generator: Generator,
-    findings: Vec<Finding>,
+    report: Report,
 }
 
 impl Run {
     async fn ask(&mut self, spec: &MethodSpec, broken: bool) {
         let (request, expected) = self.generator.request(spec, broken);
         if let Some(answer) = self.answer(spec.name, &request).await
-            && let Err(problem) = self.judge(&answer, &spec.result, expected)
+            && let Err(problem) = self.judge(&answer, spec, expected)
         {
             self.found(spec.name, &request, &answer, problem);
         }
@@ -183,7 +219,7 @@ impl Run {
 
     fn found(&mut self, method: &str, request: &[u8], answer: &str, problem: Problem) {
         let shown = |text: &str| text.chars().take(SHOWN).collect::<String>();
-        self.findings.push(Finding {
+        self.report.findings.push(Finding {
             method: method.to_owned(),
             request: shown(&String::from_utf8_lossy(request)),
             answer: shown(answer),
@@ -191,10 +227,12 @@ impl Run {
         });
     }
 
-    fn judge(&mut self, answer: &str, form: &Schema, expected: Expected) -> Result<(), Problem> {
+    fn judge(&mut self, answer: &str, spec: &MethodSpec, expected: Expected) -> Result<(), Problem> {
         let answer: Value =
             serde_json::from_str(answer).map_err(|error| Problem::NotJsonRpc(error.to_string()))?;
+        let tally = self.report.answers.entry(spec.name).or_default();
         if let Some(error) = error_of(&answer)? {
+            tally.errors += 1;
             return match expected {
                 Expected::InvalidParams if error != i64::from(code::INVALID_PARAMS) => {
                     Err(Problem::WrongCode(error))
@@ -202,6 +240,7 @@ impl Run {
                 _ => Ok(()),
             };
         }
+        tally.results += 1;
         match expected {
             Expected::InvalidParams => {
                 return Err(Problem::Accepted("a required parameter that is not there"));
@@ -211,7 +250,7 @@ impl Run {
         }
         let result = &answer["result"];
         self.generator.learn(result);
-        validate(form, result).map_err(Problem::Form)
+        validate(&spec.result, result).map_err(Problem::Form)
     }
 }
 

@@ -30,7 +30,9 @@ async fn findings(params: &[Param], result: Schema, handler: Handler) -> Vec<Fin
         .unwrap();
     let spec =
         MethodSpec { name: "eth_test", summary: "", params: params.to_vec(), result, cost: Cost::Light };
-    run(module, &[spec], 1, 60).await
+    let report = run(module, &[spec], 1, 60).await;
+    assert_eq!(report.answers.len(), 1);
+    report.findings
 }
 
 /// The account at an address, which has to be one.
@@ -82,4 +84,23 @@ async fn wrong_methods_are_found() {
         let findings = findings(&params(), ACCOUNT, handler).await;
         assert!(findings.iter().any(|finding| expected(&finding.problem)), "{index}: {findings:?}");
     }
+}
+
+#[tokio::test]
+async fn what_was_answered_is_counted_and_what_is_not_served_is_found() {
+    let mut module = RpcModule::new(());
+    module.register_method::<Result<bool, ErrorObjectOwned>, _>("eth_yes", |_, (), _| Ok(true)).unwrap();
+    module
+        .register_method::<Result<bool, ErrorObjectOwned>, _>("eth_no", |_, (), _| {
+            Err(RpcError::invalid_input("no").into())
+        })
+        .unwrap();
+    let spec =
+        |name| MethodSpec { name, summary: "", params: Vec::new(), result: Schema::Bool, cost: Cost::Light };
+    let report = run(module, &[spec("eth_yes"), spec("eth_no"), spec("eth_nothing")], 1, 2).await;
+    assert_eq!(report.answers["eth_yes"].results, 8);
+    assert_eq!(report.answers["eth_no"].errors, 8);
+    assert_eq!(report.without_results(), ["eth_no"]);
+    assert_eq!(report.findings.len(), 1);
+    assert_eq!(report.findings[0].problem, Problem::NotServed);
 }

@@ -5,6 +5,8 @@ use serde_json::{Map, Value, json};
 
 /// Strings of one kind that are remembered from answers.
 const REMEMBERED: usize = 256;
+/// Fields with hashes that can be asked for.
+const NAMES_OF_HASHES: [&str; 4] = ["hash", "blockHash", "transactionHash", "parentHash"];
 /// Nesting that no parser follows.
 const DEEP: usize = 5_000;
 
@@ -102,7 +104,13 @@ impl Generator {
                 }
             }
             Value::Array(values) => values.iter().take(32).for_each(|value| self.learn(value)),
-            Value::Object(fields) => fields.values().for_each(|value| self.learn(value)),
+            Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+                // Most words of 32 bytes are no hashes of blocks or transactions.
+                let word = value.as_str().is_some_and(|text| text.len() == 66);
+                if !word || NAMES_OF_HASHES.contains(&name.as_str()) {
+                    self.learn(value);
+                }
+            }),
             _ => {}
         }
     }
@@ -246,8 +254,10 @@ impl Generator {
             }
             Schema::Object(fields) => {
                 let mut object = Map::new();
+                // Few fields go together by chance.
+                let chances = self.pick(&[2, 4, 16]);
                 for (name, form, required) in fields {
-                    if *required || (depth < 4 && self.one_in(3)) {
+                    if *required || (depth < 4 && self.one_in(chances)) {
                         object.insert((*name).to_owned(), self.valid(form, depth + 1));
                     }
                 }
