@@ -108,6 +108,11 @@ impl From<LedgerError> for RpcError {
         match error {
             // What cannot be executed is developers' doing: they may put anything where the rules expect a contract.
             LedgerError::Payload { .. } | LedgerError::Execution(_) => Self::invalid_input(error.to_string()),
+            LedgerError::Store(ref store)
+                if matches!(**store, StoreError::NotKept { .. } | StoreError::BlockNotKept { .. }) =>
+            {
+                Self::invalid_input(error.to_string())
+            }
             error => Self::internal(error),
         }
     }
