@@ -3,6 +3,7 @@
 use mundi_chain::{DeveloperGenesis, Genesis};
 use mundi_node::{ChainSource, Developer, Node, NodeConfig, ThreadConfig, Threads};
 use mundi_rpc_server::{ServerConfig, fuzz};
+use mundi_state::History;
 use std::{num::NonZeroUsize, sync::Arc};
 
 /// How often each method is asked; `MUNDI_FUZZ_ROUNDS` asks more.
@@ -24,6 +25,9 @@ fn fuzz(developer: Option<Developer>) {
     let mut config = NodeConfig::new(ChainSource::Memory(genesis));
     config.server = ServerConfig { http: None, ws: None, ..ServerConfig::default() };
     config.limits.call_time = std::time::Duration::from_secs(1);
+    if developer.is_some() {
+        (config.state.history, config.state.proofs) = (History::Full, History::Full);
+    }
     config.developer = developer.map(|developer| Developer { signers, ..developer });
     let node = Node::start(config, Arc::new(threads)).unwrap();
     let (module, mut specs) = node.methods().into_parts();
