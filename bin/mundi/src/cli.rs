@@ -1,6 +1,7 @@
 //! What the command line takes. The help texts are a newcomer's first lesson: they say what a command is for, and
 //! show it in use.
 
+mod bench_flood;
 mod bench_node;
 mod bench_state;
 mod db;
@@ -10,6 +11,7 @@ mod import;
 mod node;
 mod state;
 
+pub(crate) use bench_flood::BenchFloodArgs;
 pub(crate) use bench_node::BenchNodeArgs;
 pub(crate) use bench_state::BenchStateArgs;
 pub(crate) use db::{DbArgs, DbCommand, FlushArgs, PruneArgs, RepairArgs, RewindArgs};
@@ -313,7 +315,8 @@ pub(crate) struct BlockTestArgs {
 Examples:
   mundi bench execution --quick
   mundi bench execution --only erc20 --threads 2
-  mundi bench node")]
+  mundi bench node
+  mundi bench flood")]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
     pub(crate) command: BenchCommand,
@@ -324,6 +327,7 @@ pub(crate) enum BenchCommand {
     Execution(BenchExecutionArgs),
     State(BenchStateArgs),
     Node(BenchNodeArgs),
+    Flood(BenchFloodArgs),
 }
 
 /// Measure the engine against sequential execution, on generated blocks and on yours.

@@ -5,6 +5,7 @@
 //! else to standard error.
 
 mod bench;
+mod bench_flood;
 mod bench_node;
 mod bench_state;
 mod cli;
@@ -101,6 +102,7 @@ fn run(cli: Cli) -> eyre::Result<Verdict> {
             BenchCommand::Execution(execution) => bench::run(&execution),
             BenchCommand::State(state) => bench_state::run(&state),
             BenchCommand::Node(node) => bench_node::run(&node),
+            BenchCommand::Flood(flood) => bench_flood::run(&flood),
         },
         Command::Generate(args) => generate::run(&args),
         Command::Completions { shell } => {

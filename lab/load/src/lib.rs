@@ -13,11 +13,15 @@
 //!
 //! Nothing but standard JSON-RPC is used, so any node can be measured.
 //!
+//! A [`FloodBench`] measures something else: what becomes of the making of blocks while a node is flooded with expensive requests. It
+//! needs developers' methods and figures that are Mundi's.
+//!
 //! ## Limits
 //! Everything shares one machine: the generator's own use of it is reported. Signed transactions are held in memory, about 250 bytes
 //! each.
 
 mod connection;
+mod flood;
 mod process;
 mod report;
 mod round;
@@ -25,6 +29,9 @@ mod senders;
 mod watch;
 
 pub use connection::{Connection, LoadError, Transport};
+pub use flood::{
+    FloodBench, FloodReport, FloodTally, Heavy, KindTally, Machine, RatioReport, Spread, Stages, stand_back,
+};
 pub use process::{Child, Usage};
 pub use report::{Latency, LoadReport, NodeReport, Summary};
 pub use round::{Outcome, Round};
