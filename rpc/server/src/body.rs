@@ -1,9 +1,9 @@
 //! Bodies of HTTP requests, read within limits, and of answers.
 
 use crate::{
+    answer::Room,
     budget::{Budget, Charge},
     config::TransportLimits,
-    dispatch::Room,
 };
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};

@@ -1,110 +1,43 @@
 //! From the bytes of a request to the bytes of its answer, the same for every transport.
 
 use crate::{
+    answer::{self, Answer, Answers, Room},
     batch::{Entries, Run, raw_transaction},
-    budget::{Budget, Charge},
+    budget::Budget,
     config::{BatchSubmit, TransportLimits},
     metrics::{Metrics, Rejection},
+    subscriber::{HexIds, Subscriber, after_batch},
 };
 use futures::FutureExt as _;
 use jsonrpsee::{
     core::server::{
         ConnectionId, Extensions, MethodCallback, MethodResponse, MethodSink, Methods, SubscriptionState,
     },
-    core::traits::IdProvider,
     types::{
-        ErrorObject, ErrorObjectOwned, Id, InvalidRequest, Params, Request, SubscriptionId, TwoPointZero,
-        error::{
-            INVALID_REQUEST_CODE, OVERSIZED_RESPONSE_CODE, TOO_BIG_BATCH_REQUEST_CODE,
-            TOO_BIG_BATCH_RESPONSE_CODE, reject_too_many_subscriptions,
-        },
+        ErrorObject, ErrorObjectOwned, Id, InvalidRequest, Params, Request, TwoPointZero,
+        error::{INVALID_REQUEST_CODE, TOO_BIG_BATCH_REQUEST_CODE, reject_too_many_subscriptions},
     },
 };
 use mundi_rpc_context::code;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
-use std::{
-    borrow::Cow,
-    panic::AssertUnwindSafe,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    time::Instant,
-};
-use tokio::sync::{Semaphore, mpsc};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use std::{borrow::Cow, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// The method whose calls are gathered in batches.
 pub(crate) const SUBMIT: &str = "eth_sendRawTransaction";
 /// Characters of a client's own text that an error repeats.
 const QUOTED: usize = 64;
 
-/// An answer, and what is to be kept until it is written.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) text: String,
-    pub(crate) room: Room,
-}
-
-/// What is kept until an answer is written.
-#[derive(Debug, Default)]
-pub(crate) struct Room {
-    /// The bytes count as held.
-    _charge: Option<Charge>,
-    /// Subscriptions that a batch began are silent.
-    _silence: Option<DropGuard>,
-}
-
-impl From<Charge> for Room {
-    fn from(charge: Charge) -> Self {
-        Self { _charge: Some(charge), _silence: None }
-    }
-}
-
-/// Where a connection's subscriptions go.
-#[derive(Clone, Debug)]
-pub(crate) struct Subscriber {
-    pub(crate) connection: ConnectionId,
-    pub(crate) sink: MethodSink,
-    pub(crate) permits: Arc<Semaphore>,
-    pub(crate) most: usize,
-    /// How many of them the gauge has heard of.
-    pub(crate) counted: Arc<AtomicUsize>,
-}
-
-impl Subscriber {
-    fn active(&self) -> usize {
-        self.most - self.permits.available_permits().min(self.most)
-    }
-
-    /// Tells the gauge how many there are.
-    pub(crate) fn count(&self, now: usize, metrics: &Metrics) {
-        metrics.subscriptions(self.counted.swap(now, Relaxed), now);
-    }
-}
-
-/// Subscriptions are named by random quantities, as clients of Ethereum expect.
-#[derive(Debug)]
-struct HexIds;
-
-impl IdProvider for HexIds {
-    fn next_id(&self) -> SubscriptionId<'static> {
-        match jsonrpsee::server::RandomIntegerIdProvider.next_id() {
-            SubscriptionId::Num(number) => SubscriptionId::Str(format!("{number:#x}").into()),
-            name => name,
-        }
-    }
-}
-
 /// Answers requests with the methods of one listener.
 pub(crate) struct Dispatcher {
     methods: Methods,
     submit: Option<BatchSubmit>,
     batch: usize,
-    response_bytes: usize,
+    pub(crate) response_bytes: usize,
     notifications: usize,
-    budget: Budget,
+    pub(crate) budget: Budget,
     metrics: Arc<Metrics>,
 }
 
@@ -154,7 +87,7 @@ impl Dispatcher {
     pub(crate) fn refusal(&self, code: i32, message: &str) -> Answer {
         self.metrics.failed(code);
         let response = MethodResponse::error(Id::Null, ErrorObject::borrowed(code, message, None));
-        Answer { text: into_text(response), room: Room::default() }
+        Answer { text: answer::into_text(response), room: Room::default() }
     }
 
     fn malformed(&self) -> Answer {
@@ -170,15 +103,15 @@ impl Dispatcher {
                 let told = response.is_subscription();
                 return match self.budget.charge(response.as_json().get().len()) {
                     _ if told => None,
-                    Some(charge) => Some(Answer { text: into_text(response), room: charge.into() }),
-                    None => Some(Answer { text: into_text(self.no_room(id)), room: Room::default() }),
+                    Some(charge) => Some(Answer { text: answer::into_text(response), room: charge.into() }),
+                    None => Some(Answer { text: answer::into_text(self.no_room(id)), room: Room::default() }),
                 };
             }
             Parsed::Notification => return None,
             Parsed::Invalid(_, code::PARSE) => return Some(self.malformed()),
             Parsed::Invalid(id, code) => self.invalid(id, code),
         };
-        Some(Answer { text: into_text(response), room: Room::default() })
+        Some(Answer { text: answer::into_text(response), room: Room::default() })
     }
 
     async fn many(&self, request: &[u8], subscriber: Option<&Subscriber>) -> Option<Answer> {
@@ -354,7 +287,7 @@ impl Dispatcher {
         }
     }
 
-    fn error(&self, id: Id<'_>, code: i32, message: String) -> MethodResponse {
+    pub(crate) fn error(&self, id: Id<'_>, code: i32, message: String) -> MethodResponse {
         self.metrics.failed(code);
         MethodResponse::error(id, ErrorObjectOwned::owned(code, message, None::<()>))
     }
@@ -368,35 +301,10 @@ impl Dispatcher {
         self.error(id, code::INTERNAL, "the method failed; this is a fault of the node".to_owned())
     }
 
-    fn no_room(&self, id: Id<'_>) -> MethodResponse {
+    pub(crate) fn no_room(&self, id: Id<'_>) -> MethodResponse {
         self.metrics.rejected(Rejection::Memory);
         self.error(id, code::LIMIT, "the node holds too many large answers; try again later".to_owned())
     }
-}
-
-/// The subscription's answer is in the batch's; when that is written, what follows is passed on.
-async fn after_batch(
-    response: &MethodResponse,
-    mut receiver: mpsc::Receiver<Box<RawValue>>,
-    sink: MethodSink,
-    written: CancellationToken,
-) {
-    if !response.is_subscription() || receiver.recv().await.is_none() || response.is_error() {
-        return;
-    }
-    tokio::spawn(async move {
-        written.cancelled().await;
-        loop {
-            let notification = tokio::select! {
-                notification = receiver.recv() => notification,
-                () = sink.closed() => None,
-            };
-            let Some(notification) = notification else { return };
-            if sink.send(notification).await.is_err() {
-                return;
-            }
-        }
-    });
 }
 
 fn parse(object: &[u8]) -> Parsed<'_> {
@@ -422,63 +330,5 @@ fn parse(object: &[u8]) -> Parsed<'_> {
             Parsed::Invalid(Id::Null, INVALID_REQUEST_CODE)
         }
         Err(_) => Parsed::Invalid(Id::Null, code::PARSE),
-    }
-}
-
-fn into_text(response: MethodResponse) -> String {
-    String::from(Box::<str>::from(response.into_json()))
-}
-
-/// The answers of a batch, as far as there is room.
-struct Answers<'a> {
-    dispatcher: &'a Dispatcher,
-    text: String,
-    charge: Charge,
-    full: bool,
-}
-
-impl<'a> Answers<'a> {
-    fn new(dispatcher: &'a Dispatcher) -> Option<Self> {
-        let charge = dispatcher.budget.charge(0)?;
-        Some(Self { dispatcher, text: String::from("["), charge, full: false })
-    }
-
-    /// Appends an answer. When it does not fit, or is not even there because those before did not, an error stands for it.
-    fn push(&mut self, id: &Id<'_>, answer: Option<&str>) {
-        if self.text.len() > 1 {
-            self.text.push(',');
-        }
-        let dispatcher = self.dispatcher;
-        let error = match answer {
-            None => dispatcher.error(
-                id.clone(),
-                TOO_BIG_BATCH_RESPONSE_CODE,
-                format!(
-                    "not run: the answers before exceed the limit of {} bytes",
-                    dispatcher.response_bytes
-                ),
-            ),
-            Some(answer) if self.text.len() + answer.len() + 1 > dispatcher.response_bytes => dispatcher
-                .error(
-                    id.clone(),
-                    OVERSIZED_RESPONSE_CODE,
-                    format!("the batch's answers exceed the limit of {} bytes", dispatcher.response_bytes),
-                ),
-            Some(answer) if dispatcher.budget.grow(&mut self.charge, answer.len()) => {
-                return self.text.push_str(answer);
-            }
-            Some(_) => dispatcher.no_room(id.clone()),
-        };
-        self.full = true;
-        self.text.push_str(error.as_json().get());
-    }
-
-    /// `None` if all were notifications.
-    fn finish(mut self, silence: Option<DropGuard>) -> Option<Answer> {
-        if self.text.len() == 1 {
-            return None;
-        }
-        self.text.push(']');
-        Some(Answer { text: self.text, room: Room { _charge: Some(self.charge), _silence: silence } })
     }
 }

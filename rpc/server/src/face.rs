@@ -2,10 +2,11 @@
 
 use crate::{
     access::{Hosts, Origins, Verdict},
+    answer::Answer,
     body::{AnswerBody, Unread, receive},
     budget::Budget,
     config::TransportLimits,
-    dispatch::{Answer, Dispatcher},
+    dispatch::Dispatcher,
     jwt::JwtSecret,
     listen::Connection,
     metrics::{Metrics, Rejection, Transport},

@@ -33,6 +33,7 @@
 //! `rpc_connections{transport}`, `rpc_subscriptions`, by the `metrics` recorder that is in force when the server starts.
 
 mod access;
+mod answer;
 mod batch;
 mod body;
 mod budget;
@@ -53,6 +54,7 @@ mod patience;
 mod server;
 mod session;
 mod split;
+mod subscriber;
 mod ws;
 
 pub use access::{Hosts, Origins};

@@ -5,8 +5,10 @@
 //! requests in flight, by the notifications in its queue, and by the budget of all connections.
 
 use crate::{
+    answer::{Answer, Room},
     config::TransportLimits,
-    dispatch::{Answer, Dispatcher, Room, Subscriber},
+    dispatch::Dispatcher,
+    subscriber::Subscriber,
 };
 use jsonrpsee::core::server::{ConnectionId, MethodSink};
 use serde_json::value::RawValue;
