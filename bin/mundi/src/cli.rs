@@ -63,7 +63,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Dev(DevArgs),
+    Dev(Box<DevArgs>),
     Node(NodeArgs),
     Import(ImportArgs),
     State(StateArgs),
