@@ -123,21 +123,29 @@ impl Settings {
         Ok(self)
     }
 
-    /// What variables say goes before what is there. Others than `MUNDI_…` are passed over, and those of `others`.
+    /// What variables say goes before what is there. Those that are not called `MUNDI_…` are passed over, and so are `others` and
+    /// those whose names are like that of no setting; one that is spelt almost like a setting is refused.
     pub fn with_variables(
         mut self,
         variables: impl IntoIterator<Item = (String, String)>,
         others: &[&str],
     ) -> Result<Self, SettingsError> {
         for (variable, text) in variables {
-            if !variable.starts_with("MUNDI_") || others.contains(&variable.as_str()) {
+            let Some(name) = variable.strip_prefix("MUNDI_") else { continue };
+            if others.contains(&variable.as_str()) {
                 continue;
             }
-            let Some(key) = KEYS.iter().find(|key| key.variable() == variable) else {
-                let nearest = nearest(&variable, KEYS.iter().map(Setting::variable));
-                return Err(SettingsError::Unknown { origin: "environment".into(), key: variable, nearest });
-            };
-            self.put(key.name, key.kind.read(&text), Source::Variable(variable))?;
+            match KEYS.iter().find(|key| key.variable() == variable) {
+                Some(key) => self.put(key.name, key.kind.read(&text), Source::Variable(variable))?,
+                None => {
+                    let settings = KEYS.iter().map(|key| key.variable()["MUNDI_".len()..].to_owned());
+                    if let Some(nearest) = nearest(name, settings) {
+                        let nearest = Some(format!("MUNDI_{nearest}"));
+                        let origin = "environment".into();
+                        return Err(SettingsError::Unknown { origin, key: variable, nearest });
+                    }
+                }
+            }
         }
         Ok(self)
     }

@@ -81,6 +81,9 @@ fn what_is_wrong_is_named() {
     assert!(
         error.starts_with("environment: there is no setting MUNDI_HTP_PORT, did you mean MUNDI_HTTP_PORT?")
     );
+    let others =
+        ["MUNDI_FUZZ_ROUNDS", "MUNDI_BIN", "MUNDI_HOME"].map(|name| (name.to_owned(), "1".to_owned()));
+    assert!(Settings::default().with_variables(others, &[]).is_ok());
     let error = Settings::default().with_flags([("state.history", "some")]).unwrap_err().to_string();
     assert_eq!(error, "state.history (command line): expected \"full\" or a number of blocks, got \"some\"");
     for flags in [

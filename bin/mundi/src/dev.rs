@@ -16,7 +16,7 @@ use alloy_signer_local::{
     coins_bip39::{English, Mnemonic},
 };
 use eyre::WrapErr as _;
-use mundi_chain::{DeveloperGenesis, Genesis};
+use mundi_chain::{DeveloperGenesis, EthereumHardfork, Genesis};
 use mundi_consensus::{Clock as _, Mining, NextBlock, SoloConfig, SystemClock};
 use mundi_mempool::Order;
 use mundi_node::{ChainSource, DataDir, Developer, Node, NodeConfig, ThreadConfig, Threads};
@@ -115,7 +115,11 @@ fn config(args: &DevArgs, wallet: &Wallet) -> eyre::Result<NodeConfig> {
         TransactionOrder::Fifo => Order::Fifo,
     };
     config.pool.require_base_fee = true;
-    config.pool.min_priority_fee = args.blocks.gas_price.unwrap_or_default();
+    // Before London the price of gas is all tip; later it is a matter of base fees.
+    let old = args.chain.hardfork.as_deref().map(DeveloperGenesis::fork_named).transpose()?;
+    if old.is_some_and(|fork| fork < EthereumHardfork::London) {
+        config.pool.min_priority_fee = args.blocks.gas_price.unwrap_or_default();
+    }
     let transactions = args.blocks.max_transactions;
     config.sequencer = SoloConfig { mining, ..SoloConfig::default() };
     if let Some(most) = transactions {
@@ -231,7 +235,7 @@ fn fork(args: &DevArgs, url: &str, preset: DeveloperGenesis) -> eyre::Result<(Ch
             .ok_or_else(|| eyre::eyre!("--fork-header: expected NAME: VALUE, got `{header}`"))?;
         config.headers.push((name.trim().to_owned(), value.trim().to_owned()));
     }
-    let fork = Fork::open(config)?;
+    let fork = Fork::open(config).wrap_err("the remote chain cannot be continued")?;
     let preset = DeveloperGenesis {
         chain_id: args.chain.chain_id.unwrap_or_else(|| fork.chain_id()),
         fork: fork.hardfork(),

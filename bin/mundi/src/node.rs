@@ -12,7 +12,7 @@ use mundi_node::{DataDir, MAX_SETTINGS_BYTES, Node, Settings, SettingsError, Thr
 use std::{env, path::Path, path::PathBuf, sync::Arc, thread};
 
 /// Variables that begin as those of settings do, and are none.
-const OTHER_VARIABLES: [&str; 3] = ["MUNDI_CONFIG", "MUNDI_FIXTURES", "MUNDI_LOG"];
+const OTHER_VARIABLES: [&str; 2] = ["MUNDI_CONFIG", "MUNDI_FIXTURES"];
 
 pub(crate) fn run(args: &NodeArgs) -> eyre::Result<Verdict> {
     let settings = settings(&args.settings)?;

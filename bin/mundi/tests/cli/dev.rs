@@ -177,10 +177,6 @@ fn a_genesis_file_is_taken_with_the_known_accounts() {
 
 #[test]
 fn figures_and_health_are_served() {
-    let node = Running::start(&["dev", "--metrics.port", "0", "--config-out", "/dev/null"]);
-    // The port is in what it says first; here the log is enough to know that it runs.
-    send(&node);
-    drop(node);
     let folder = Folder::new("dev-figures");
     let out = folder.at("config.json");
     let node = Running::start(&["dev", "--metrics.port", "0", "--config-out", &out]);
@@ -202,6 +198,29 @@ fn figures_and_health_are_served() {
         assert!(health.starts_with("HTTP/1.1 200") && health.contains("\"height\":1"), "{health}");
     }
     assert!(get(address, "/else").unwrap().starts_with("HTTP/1.1 404"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_socket_is_served_and_any_account_sends() {
+    use std::{io::Write as _, os::unix::net::UnixStream};
+    let folder = Folder::new("dev-ipc");
+    let socket = folder.at("dev.ipc");
+    let mut node = Running::start(&["dev", "--ipc", &socket, "--auto-impersonate"]);
+    let stranger = "0x00000000000000000000000000000000000000bb";
+    node.call("anvil_setBalance", &json!([stranger, "0xde0b6b3a7640000"]));
+    let request = json!({
+        "jsonrpc": "2.0", "id": 5, "method": "eth_sendTransaction",
+        "params": [{"from": stranger, "to": SECOND, "value": "0x1"}],
+    });
+    let mut stream = UnixStream::connect(&socket).unwrap();
+    stream.write_all(request.to_string().as_bytes()).unwrap();
+    let mut answer = String::new();
+    BufReader::new(&stream).read_line(&mut answer).unwrap();
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!((&answer["id"], answer["result"].is_string()), (&json!(5), true), "{answer}");
+    assert_eq!(node.interrupt().code(), Some(0));
+    assert!(!std::path::Path::new(&socket).exists());
 }
 
 #[test]
