@@ -92,6 +92,12 @@ impl Node {
             bring_back(&pool, folder, config.journal_bytes, &threads)?;
         }
 
+        // Not waited for: who needs it sooner loads it.
+        let load = || mundi_mempool::load_trusted_setup();
+        if let Err(error) = std::thread::Builder::new().name("trusted setup".into()).spawn(load) {
+            tracing::warn!(target: "node", %error, "the trusted setup of blobs is loaded when it is needed");
+        }
+
         // Until everything is decided no block is made.
         let mining = config.sequencer.mining;
         let sequencer = SoloConfig { mining: Mining::Manual, ..config.sequencer };

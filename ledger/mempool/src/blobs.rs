@@ -9,7 +9,13 @@ use alloy_primitives::{B256, map::B256Map};
 use mundi_chain::EthereumHardfork;
 use std::{collections::VecDeque, sync::Arc};
 
-/// Checks sidecars. The trusted setup is loaded when the first one comes, which takes part of a second.
+/// Loads the trusted setup of the blobs' proofs, which takes seconds, unless it is loaded already. Whoever does so beforehand
+/// spares it the first blob transaction, and the first block that calls the point evaluation precompile.
+pub fn load_trusted_setup() {
+    let _ = EnvKzgSettings::Default.get();
+}
+
+/// Checks sidecars. The trusted setup is loaded when the first one comes, if not [before](load_trusted_setup).
 #[derive(Debug, Default)]
 pub(crate) struct BlobChecker {
     settings: EnvKzgSettings,

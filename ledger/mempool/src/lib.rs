@@ -71,7 +71,7 @@ mod shard;
 mod submit;
 mod transaction;
 
-pub use blobs::FoundBlob;
+pub use blobs::{FoundBlob, load_trusted_setup};
 pub use clock::{Clock, MonotonicClock};
 pub use config::{Config, Order, Origin, PER_TRANSACTION};
 pub use error::{ErrorKind, PoolError};

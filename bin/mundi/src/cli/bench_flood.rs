@@ -32,7 +32,7 @@ pub(crate) struct BenchFloodArgs {
     #[arg(long, value_name = "N", default_value = "2000", value_parser = at_least_one)]
     pub(crate) transactions: NonZeroUsize,
     /// Blocks of a round.
-    #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value = "10", value_parser = at_least_one)]
     pub(crate) blocks: NonZeroUsize,
     /// Quiet rounds, and as many flooded ones.
     #[arg(long, value_name = "N", default_value = "15", value_parser = at_least_one)]
