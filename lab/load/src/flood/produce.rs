@@ -83,17 +83,17 @@ impl FloodBench {
         let contract = node.token().await?;
         let requests = self.kinds.iter().map(|kind| (*kind, kind.request(contract))).collect();
         let flood = Flood { requests, connections: self.connections };
-        let mut rounds = self.sign(&mut node, nonce).await?.into_iter();
+        let mut transfers = self.transfers(&mut node, nonce).await?;
 
-        // The first block after the preparation is slower than others.
         let mut report = FloodReport::new(self);
-        node.round(&rounds.next().unwrap_or_default(), self.blocks, None).await?;
-        while let (Some(first), Some(second)) = (rounds.next(), rounds.next()) {
+        // The first block after the preparation is slower than others.
+        node.round(&transfers.round(), self.blocks, None).await?;
+        for round in 0..self.rounds {
             // Who begins takes turns too.
-            let floods_first = report.quiet.len() % 2 == 1;
-            for (transactions, floods) in [(first, floods_first), (second, !floods_first)] {
+            for floods in [round % 2 == 1, round % 2 == 0] {
                 let flood = floods.then_some((&flood, flooders));
-                let Made { stages, machine, flood } = node.round(&transactions, self.blocks, flood).await?;
+                let Made { stages, machine, flood } =
+                    node.round(&transfers.round(), self.blocks, flood).await?;
                 match flood {
                     Some(tally) => report.flooded(stages, machine, tally),
                     None => report.quiet(stages, machine),
@@ -129,31 +129,49 @@ impl FloodBench {
         Ok((LOGS / SENDERS) as u64)
     }
 
-    /// Signs the transfers of all rounds, and of one to begin with: for each the bodies of requests.
-    async fn sign(&self, node: &mut Node<'_>, nonce: u64) -> Result<Vec<Vec<Bytes>>, LoadError> {
+    /// The senders' keys; `nonce` is their next.
+    async fn transfers(&self, node: &mut Node<'_>, nonce: u64) -> Result<Transfers, LoadError> {
         let chain_id: U64 = node.connection.call("eth_chainId", json!([])).await?;
         let price: U256 = node.connection.call("eth_gasPrice", json!([])).await?;
         let max_fee = price.saturating_to::<u128>().saturating_mul(10).max(10_000_000_000);
         let senders = Senders::new(chain_id.to(), SENDERS, self.seed, max_fee);
-        let addresses = senders.addresses();
-        let in_round = self.transactions * self.blocks;
-        let transfer = |index: usize| {
-            let (sender, nonce) = (index % SENDERS, nonce + (index / SENDERS) as u64);
-            let to = TxKind::Call(addresses[(sender + 1) % SENDERS]);
-            hex::encode_prefixed(senders.sign(sender, nonce, to, U256::ONE, Raw::new(), 21_000).raw)
-        };
-        let round = |round: usize| -> Vec<Bytes> {
-            let indices: Vec<usize> = (round * in_round..(round + 1) * in_round).collect();
-            let bodies = indices.chunks(BATCH).map(|indices| {
-                let calls = indices.iter().enumerate().map(|(id, index)| {
-                    let raw = transfer(*index);
-                    json!({"jsonrpc": "2.0", "id": id, "method": "eth_sendRawTransaction", "params": [raw]})
-                });
-                Value::from_iter(calls).to_string().into()
+        let to = senders.addresses();
+        Ok(Transfers { senders, to, nonce, signed: 0, in_round: self.transactions * self.blocks })
+    }
+}
+
+/// Signs transfers, the senders by turns.
+struct Transfers {
+    senders: Senders,
+    /// Their addresses.
+    to: Vec<Address>,
+    /// Each one's first nonce.
+    nonce: u64,
+    /// How many are signed.
+    signed: usize,
+    in_round: usize,
+}
+
+impl Transfers {
+    /// The bodies of the requests of one round.
+    fn round(&mut self) -> Vec<Bytes> {
+        let first = self.signed;
+        self.signed += self.in_round;
+        let indices: Vec<usize> = (first..self.signed).collect();
+        let body = |indices: &[usize]| {
+            let calls = indices.iter().enumerate().map(|(id, index)| {
+                let raw = self.sign(*index);
+                json!({"jsonrpc": "2.0", "id": id, "method": "eth_sendRawTransaction", "params": [raw]})
             });
-            bodies.collect()
+            Value::from_iter(calls).to_string().into()
         };
-        Ok((0..2 * self.rounds + 1).into_par_iter().map(round).collect())
+        indices.par_chunks(BATCH).map(body).collect()
+    }
+
+    fn sign(&self, index: usize) -> String {
+        let (sender, nonce) = (index % SENDERS, self.nonce + (index / SENDERS) as u64);
+        let to = TxKind::Call(self.to[(sender + 1) % SENDERS]);
+        hex::encode_prefixed(self.senders.sign(sender, nonce, to, U256::ONE, Raw::new(), 21_000).raw)
     }
 }
 

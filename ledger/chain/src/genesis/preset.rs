@@ -55,8 +55,8 @@ pub struct DeveloperGenesis {
     pub base_fee: u64,
     /// The fork in force from the beginning, Byzantium or later. Default: BPO2, which is Osaka with as many blobs as mainnet has.
     pub fork: EthereumHardfork,
-    /// Whether several blocks may have the same time. Default: no, as in Ethereum and as tests of contracts expect it: blocks made
-    /// faster than one a second then run ahead of the clock.
+    /// Whether several blocks may have the same time, as blocks do that are made whenever a transaction arrives: otherwise they
+    /// run ahead of the clock. Default: yes, as on other developers' chains.
     pub equal_timestamps: bool,
 }
 
@@ -71,7 +71,7 @@ impl Default for DeveloperGenesis {
             gas_limit: 1_000_000_000,
             base_fee: INITIAL_BASE_FEE,
             fork: EthereumHardfork::Bpo2,
-            equal_timestamps: false,
+            equal_timestamps: true,
         }
     }
 }
