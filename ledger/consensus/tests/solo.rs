@@ -70,9 +70,14 @@ fn transfer(nonce: u64) -> Arc<OrderedTransaction> {
     Arc::new(OrderedTransaction::new(TxEnvelope::from(tx.into_signed(signature)), SENDER))
 }
 
+/// On a chain with Ethereum's rule of time.
 fn world(config: SoloConfig) -> World {
-    let genesis =
-        DeveloperGenesis { accounts: vec![SENDER], timestamp: 1_000, ..DeveloperGenesis::default() };
+    let genesis = DeveloperGenesis {
+        accounts: vec![SENDER],
+        timestamp: 1_000,
+        equal_timestamps: false,
+        ..DeveloperGenesis::default()
+    };
     let genesis = Genesis::developer(&genesis).unwrap();
     let pool = || Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
     let store = Config { cache_bytes: 8 << 20, ..Config::default() };

@@ -69,7 +69,11 @@ fn by_number(mut args: Args<'_>) -> Result<Order, RpcError> {
     Ok(Order {
         blocks: blocks.map_or(Ok(1), |blocks| blocks.at_most(MAX_BLOCKS, "blocks"))?,
         timestamp: None,
-        interval: interval.map(|interval| interval.at_most(MAX_TIME, "interval")).transpose()?,
+        // Clients say zero when they mean none.
+        interval: interval
+            .map(|interval| interval.at_most(MAX_TIME, "interval"))
+            .transpose()?
+            .filter(|interval| *interval > 0),
     })
 }
 
