@@ -17,7 +17,8 @@ pub struct ThreadConfig {
     /// Threads that read from and write to clients. Default: half of the cores, at least two.
     pub network: NonZeroUsize,
     /// By how much threads that serve clients stand back when there are not enough cores, as `nice` counts: 0 to 19. Default: 10,
-    /// so that blocks are made in time while the node is flooded with requests.
+    /// so that blocks are made in time while the node is flooded with requests. Those that work on requests, and could work on
+    /// one for seconds, stand back by nine more; zero is zero for all.
     pub courtesy: u8,
 }
 
@@ -49,6 +50,7 @@ impl Threads {
     /// Starts them.
     pub fn start(config: &ThreadConfig) -> Result<Self, NodeError> {
         let courtesy = i32::from(config.courtesy.min(19));
+        let working = if courtesy == 0 { 0 } else { (courtesy + 9).min(19) };
         let pool = |name: &'static str, threads: usize, courtesy: i32| {
             ThreadPoolBuilder::new()
                 .num_threads(threads.max(1))
@@ -70,7 +72,7 @@ impl Threads {
             // The ledger's own thread is one of the engine's.
             engine: pool("engine", config.engine.get() - 1, 0)?,
             background: pool("background", config.background.get(), 0)?,
-            rpc: pool("rpc", config.rpc.get(), courtesy)?,
+            rpc: pool("rpc", config.rpc.get(), working)?,
             network,
         })
     }
