@@ -31,11 +31,11 @@ fn blocks_are_as_far_apart_as_wanted() {
     world.call("evm_mine", json!([NOW + 100]));
     assert_eq!(world.timestamp(), NOW + 100);
     world.call("evm_mine", json!([{"timestamp": NOW + 200, "blocks": 2}]));
-    assert_eq!(world.timestamp(), NOW + 201, "the clock goes on from there, and stands still");
+    assert_eq!(world.timestamp(), NOW + 200, "the clock goes on from there, and stands still");
     world.call("anvil_setBlockTimestampInterval", json!([7]));
     world.mine();
     world.mine();
-    assert_eq!(world.timestamp(), NOW + 215);
+    assert_eq!(world.timestamp(), NOW + 214);
     assert_eq!(world.call("anvil_removeBlockTimestampInterval", json!([])), true);
     assert_eq!(world.call("anvil_removeBlockTimestampInterval", json!([])), false);
 }
