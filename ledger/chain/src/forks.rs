@@ -174,6 +174,11 @@ impl ChainSpec {
         u64::from(!self.equal_timestamps)
     }
 
+    /// The earliest time of a block whose parent has the time `parent`, in seconds.
+    pub fn earliest_after(&self, parent: u64) -> u64 {
+        parent.saturating_add(self.least_interval())
+    }
+
     /// EIP-155 chain id.
     pub fn chain_id(&self) -> u64 {
         self.chain_id

@@ -5,8 +5,9 @@ use crate::{
     forks::{ChainSpec, ForkPoint},
 };
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header, constants::MAXIMUM_EXTRA_DATA_SIZE};
-use alloy_eips::eip1559::{
-    BaseFeeParams, DEFAULT_ELASTICITY_MULTIPLIER, GAS_LIMIT_BOUND_DIVISOR, INITIAL_BASE_FEE,
+use alloy_eips::{
+    eip1559::{BaseFeeParams, DEFAULT_ELASTICITY_MULTIPLIER, GAS_LIMIT_BOUND_DIVISOR, INITIAL_BASE_FEE},
+    eip7840::BlobParams,
 };
 use alloy_hardforks::EthereumHardfork;
 use alloy_primitives::{B64, B256, Bytes, U256};
@@ -134,7 +135,7 @@ pub fn validate_header(spec: &ChainSpec, header: &Header, parent: Parent<'_>) ->
     expect("parentHash", parent.hash, header.parent_hash)?;
     let number = parent.header.number.checked_add(1).ok_or(barren(parent, "its number is the greatest"))?;
     expect("number", number, header.number)?;
-    let least = parent.header.timestamp.saturating_add(spec.least_interval());
+    let least = spec.earliest_after(parent.header.timestamp);
     if header.timestamp < least {
         return Err(HeaderError::Timestamp { least, got: header.timestamp });
     }
@@ -150,16 +151,40 @@ pub fn validate_header(spec: &ChainSpec, header: &Header, parent: Parent<'_>) ->
     presence("slotNumber", fork, EthereumHardfork::Amsterdam, header.slot_number)
 }
 
-fn validate_gas(fork: EthereumHardfork, header: &Header, parent: Parent<'_>) -> Result<(), HeaderError> {
-    let mut limit = parent.header.gas_limit;
-    if fork >= EthereumHardfork::London && parent.header.base_fee_per_gas.is_none() {
+/// The least and the greatest gas limit of a child in `fork`. A hostile parent leaves nothing between them.
+pub(crate) fn gas_limits(fork: EthereumHardfork, parent: &Header) -> (u64, u64) {
+    let mut limit = parent.gas_limit;
+    if fork >= EthereumHardfork::London && parent.base_fee_per_gas.is_none() {
         // EIP-1559: the first block's target is the old limit.
         limit = limit.saturating_mul(DEFAULT_ELASTICITY_MULTIPLIER);
     }
     // The change is *less* than the bound.
     let step = (limit / GAS_LIMIT_BOUND_DIVISOR).saturating_sub(1);
-    let least = limit.saturating_sub(step).max(MIN_GAS_LIMIT);
-    let greatest = limit.saturating_add(step).min(MAX_GAS_LIMIT);
+    (limit.saturating_sub(step).max(MIN_GAS_LIMIT), limit.saturating_add(step).min(MAX_GAS_LIMIT))
+}
+
+/// The base fee after `parent` by EIP-1559.
+pub fn next_base_fee(parent: &Header) -> u64 {
+    parent.next_block_base_fee(BaseFeeParams::ethereum()).unwrap_or(INITIAL_BASE_FEE)
+}
+
+/// The excess blob gas after `parent`, by the parameters of the child (EIP-4844, EIP-7691, EIP-7892, EIP-7918).
+pub fn next_excess_blob_gas(params: &BlobParams, parent: &Header) -> u64 {
+    params.next_block_excess_blob_gas_osaka(
+        parent.excess_blob_gas.unwrap_or_default(),
+        parent.blob_gas_used.unwrap_or_default(),
+        parent.base_fee_per_gas.unwrap_or_default(),
+    )
+}
+
+/// What a block at this height has to say in `extraData`, if the rules say anything (EIP-779).
+pub(crate) fn required_extra_data(spec: &ChainSpec, number: u64) -> Option<Bytes> {
+    let since = number.checked_sub(spec.dao_fork_block()?)?;
+    (since < DAO_EXTRA_RANGE).then(|| Bytes::from_static(DAO_EXTRA_DATA))
+}
+
+fn validate_gas(fork: EthereumHardfork, header: &Header, parent: Parent<'_>) -> Result<(), HeaderError> {
+    let (least, greatest) = gas_limits(fork, parent.header);
     if !(least..=greatest).contains(&header.gas_limit) {
         return Err(HeaderError::GasLimit { least, greatest, got: header.gas_limit });
     }
@@ -173,11 +198,9 @@ fn validate_extra_data(spec: &ChainSpec, header: &Header) -> Result<(), HeaderEr
     if header.extra_data.len() > MAXIMUM_EXTRA_DATA_SIZE {
         return Err(HeaderError::ExtraData { got: header.extra_data.len() });
     }
-    match spec.dao_fork_block().and_then(|first| header.number.checked_sub(first)) {
-        Some(since) if since < DAO_EXTRA_RANGE => {
-            expect("extraData", &Bytes::from_static(DAO_EXTRA_DATA), &header.extra_data)
-        }
-        _ => Ok(()),
+    match required_extra_data(spec, header.number) {
+        Some(text) => expect("extraData", &text, &header.extra_data),
+        None => Ok(()),
     }
 }
 
@@ -201,8 +224,7 @@ fn validate_base_fee(fork: EthereumHardfork, header: &Header, parent: Parent<'_>
     if parent.header.base_fee_per_gas.is_some_and(|fee| fee > u64::MAX / 2) {
         return Err(barren(parent, "its baseFeePerGas leaves no room for an increase"));
     }
-    let expected = parent.header.next_block_base_fee(BaseFeeParams::ethereum()).unwrap_or(INITIAL_BASE_FEE);
-    expect("baseFeePerGas", expected, got)
+    expect("baseFeePerGas", next_base_fee(parent.header), got)
 }
 
 /// EIP-4844, and its parameters by EIP-7691, EIP-7892 and EIP-7918.
@@ -228,8 +250,7 @@ fn validate_blobs(
     if before > u64::MAX / 2 || spent > u64::from(u32::MAX) {
         return Err(barren(parent, "its excessBlobGas or blobGasUsed is out of all bounds"));
     }
-    let base_fee = parent.header.base_fee_per_gas.unwrap_or_default();
-    expect("excessBlobGas", params.next_block_excess_blob_gas_osaka(before, spent, base_fee), excess)
+    expect("excessBlobGas", next_excess_blob_gas(&params, parent.header), excess)
 }
 
 fn barren(parent: Parent<'_>, reason: &'static str) -> HeaderError {

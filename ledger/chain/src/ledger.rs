@@ -28,7 +28,7 @@ mod reading;
 mod state;
 
 pub use beneath::Beneath;
-pub use draft::{draft_header, next_base_fee};
+pub use draft::draft_header;
 pub use events::{CommittedTransaction, Head, LedgerEvent, LedgerObserver, Sealed, Timings};
 pub use state::LedgerState;
 

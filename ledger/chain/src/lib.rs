@@ -48,14 +48,15 @@ pub use genesis::{
     CREATE2_DEPLOYER, DeveloperGenesis, Genesis, GenesisError, MAX_GENESIS_BYTES, PresetError,
 };
 pub use header::{
-    DAO_EXTRA_DATA, DAO_EXTRA_RANGE, HeaderError, MAX_GAS_LIMIT, MIN_GAS_LIMIT, Parent, validate_header,
+    DAO_EXTRA_DATA, DAO_EXTRA_RANGE, HeaderError, MAX_GAS_LIMIT, MIN_GAS_LIMIT, Parent, next_base_fee,
+    next_excess_blob_gas, validate_header,
 };
 pub use import::{
     Busy, Import, ImportError, ImportOptions, ImportPools, ImportSummary, InvalidBlock, Progress,
 };
 pub use ledger::{
     Beneath, CommittedTransaction, Head, Ledger, LedgerConfig, LedgerError, LedgerEvent, LedgerObserver,
-    LedgerPools, LedgerState, Sealed, Timings, draft_header, next_base_fee,
+    LedgerPools, LedgerState, Sealed, Timings, draft_header,
 };
 pub use networks::{UnknownNetwork, network_fork};
 pub use ommers::{Ancestor, MAX_OMMERS, OMMER_ANCESTORS, OmmerError, validate_ommers};

@@ -63,7 +63,7 @@ fn parse(name: &str) -> Option<ChainSpec> {
 }
 
 /// A network on which `fork` and all before it are active from genesis on.
-fn from_genesis(fork: EthereumHardfork) -> ChainSpec {
+pub(crate) fn from_genesis(fork: EthereumHardfork) -> ChainSpec {
     EthereumHardfork::VARIANTS.iter().filter(|earlier| **earlier <= fork && is_implied(**earlier, fork)).fold(
         ChainSpec::frontier(1),
         |spec, fork| {

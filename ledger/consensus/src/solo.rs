@@ -209,17 +209,8 @@ impl Solo {
 
     /// Makes a block now, with what waits in the pool or empty, and returns when it is written.
     pub fn produce(&self) -> Result<Arc<Sealed>, ProduceError> {
-        let mut line = self.shared.lock_line();
-        self.shared.settle(&mut line, 0);
-        let payload = self.shared.payload(&mut line);
-        self.shared.submit(&mut line, payload)?;
-        let UnderWay { transactions, answer } = line.under_way.pop_back().expect("it was just submitted");
-        let result = answer.blocking_recv().unwrap_or_else(|_| Err(halted(&self.shared.ledger)));
-        if result.is_err() {
-            self.shared.source.returned(&transactions);
-            line.last = None;
-        }
-        Ok(result?)
+        let source = &self.shared.source;
+        self.produce_with(|| source.propose(&self.shared.limits()), |failed| source.returned(failed))
     }
 
     /// Makes a block now of these transactions alone, and returns when it is written.
@@ -227,13 +218,25 @@ impl Solo {
         &self,
         transactions: Vec<Arc<OrderedTransaction>>,
     ) -> Result<Arc<Sealed>, ProduceError> {
+        self.produce_with(|| transactions, |_| {})
+    }
+
+    /// Makes a block once all others are finished, and returns when it is written. `failed` gets the transactions of a payload
+    /// that became none.
+    fn produce_with(
+        &self,
+        transactions: impl FnOnce() -> Vec<Arc<OrderedTransaction>>,
+        failed: impl FnOnce(&[Arc<OrderedTransaction>]),
+    ) -> Result<Arc<Sealed>, ProduceError> {
         let mut line = self.shared.lock_line();
         self.shared.settle(&mut line, 0);
+        let transactions = transactions();
         let payload = Payload { transactions, ..self.shared.attributes(&mut line) };
         self.shared.submit(&mut line, payload)?;
-        let UnderWay { answer, .. } = line.under_way.pop_back().expect("it was just submitted");
+        let UnderWay { transactions, answer } = line.under_way.pop_back().expect("it was just submitted");
         let result = answer.blocking_recv().unwrap_or_else(|_| Err(halted(&self.shared.ledger)));
         if result.is_err() {
+            failed(&transactions);
             line.last = None;
         }
         Ok(result?)
@@ -288,7 +291,7 @@ impl Shared {
             (None, Some(interval)) => last.saturating_add(interval),
             (None, None) => self.clock.now().saturating_add_signed(next.offset),
         };
-        wanted.max(last.saturating_add(self.ledger.spec().least_interval()))
+        wanted.max(self.ledger.spec().earliest_after(last))
     }
 
     fn next_attributes(&self, next: &NextBlock, height: u64, time: u64) -> Payload {
@@ -328,11 +331,6 @@ impl Shared {
         }
         (next.base_fee, next.prev_randao) = (None, None);
         payload
-    }
-
-    fn payload(&self, line: &mut Line) -> Payload {
-        let transactions = self.source.propose(&self.limits());
-        Payload { transactions, ..self.attributes(line) }
     }
 
     fn limits(&self) -> ProposalLimits {

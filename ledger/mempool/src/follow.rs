@@ -168,13 +168,9 @@ pub fn head_after(spec: &mundi_chain::ChainSpec, head: &LedgerHead) -> Head {
     let point = mundi_chain::ForkPoint::new(header.number + 1, header.timestamp + 1)
         .with_parent_total_difficulty(head.block.total_difficulty);
     let london = spec.is_active(mundi_chain::EthereumHardfork::London, point);
-    let blob_base_fee = spec.blob_params_at(point).map_or(0, |params| {
-        params.calc_blob_fee(params.next_block_excess_blob_gas_osaka(
-            header.excess_blob_gas.unwrap_or_default(),
-            header.blob_gas_used.unwrap_or_default(),
-            header.base_fee_per_gas.unwrap_or_default(),
-        ))
-    });
+    let blob_base_fee = spec
+        .blob_params_at(point)
+        .map_or(0, |params| params.calc_blob_fee(mundi_chain::next_excess_blob_gas(&params, header)));
     Head {
         point,
         base_fee: if london { next_base_fee(header) } else { 0 },

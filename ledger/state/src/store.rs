@@ -179,10 +179,11 @@ impl Store {
     /// Errors if it was not staged on the newest block, or if the block does not follow from it or names another root.
     pub fn publish(
         &self,
-        block: BlockRecord,
+        block: impl Into<Arc<BlockRecord>>,
         staged: Staged,
         pool: &ThreadPool,
     ) -> Result<Snapshot, StoreError> {
+        let block = block.into();
         let mut unpersisted = self.lock_unpersisted();
         let current = self.view();
         let tip = self.tip();
@@ -209,7 +210,7 @@ impl Store {
         next.unpublished = 0;
         next.announce();
         warm(&next.caches, &staged, pool);
-        unpersisted.push_back(Unpersisted { block: Arc::new(block), layer: Arc::clone(layer) });
+        unpersisted.push_back(Unpersisted { block, layer: Arc::clone(layer) });
         self.show(next);
         Ok(self.latest())
     }

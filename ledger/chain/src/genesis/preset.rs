@@ -1,7 +1,7 @@
 //! Chains that are built in: how a developer's chain begins.
 
 use super::{Genesis, alloc};
-use crate::forks::ChainSpec;
+use crate::{forks::ChainSpec, networks::from_genesis};
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
 use alloy_eips::{
     eip1559::INITIAL_BASE_FEE,
@@ -11,7 +11,7 @@ use alloy_eips::{
     eip7251::{CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, CONSOLIDATION_REQUEST_PREDEPLOY_CODE},
     eip7685::EMPTY_REQUESTS_HASH,
 };
-use alloy_hardforks::{EthereumHardfork, ForkCondition};
+use alloy_hardforks::EthereumHardfork;
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, address, bytes, keccak256};
 use alloy_trie::EMPTY_ROOT_HASH;
 use mundi_execution::{Account, AccountChange, StateChanges};
@@ -106,23 +106,7 @@ impl DeveloperGenesis {
     }
 
     fn spec(&self) -> ChainSpec {
-        let active = |fork: &&EthereumHardfork| **fork <= self.fork && **fork != EthereumHardfork::Dao;
-        let spec = EthereumHardfork::VARIANTS.iter().filter(active).fold(
-            ChainSpec::frontier(self.chain_id),
-            |spec, fork| {
-                let condition = match *fork {
-                    EthereumHardfork::Paris => ForkCondition::TTD {
-                        activation_block_number: 0,
-                        fork_block: None,
-                        total_difficulty: U256::ZERO,
-                    },
-                    fork if fork > EthereumHardfork::Paris => ForkCondition::ZERO_TIMESTAMP,
-                    _ => ForkCondition::ZERO_BLOCK,
-                };
-                spec.with_fork(*fork, condition)
-            },
-        );
-        spec.with_equal_timestamps(self.equal_timestamps)
+        from_genesis(self.fork).with_chain_id(self.chain_id).with_equal_timestamps(self.equal_timestamps)
     }
 
     /// The accounts: those with money, the contracts that the rules speak of, and the `CREATE2` deployer.

@@ -3,33 +3,14 @@
 use super::LedgerConfig;
 use crate::{
     forks::{ChainSpec, ForkPoint},
-    header::{DAO_EXTRA_DATA, DAO_EXTRA_RANGE, MAX_GAS_LIMIT, MIN_GAS_LIMIT, Parent},
+    header::{Parent, gas_limits, next_base_fee, next_excess_blob_gas, required_extra_data},
     next_difficulty,
     payload::Payload,
 };
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header, constants::MAXIMUM_EXTRA_DATA_SIZE};
-use alloy_eips::eip1559::{
-    BaseFeeParams, DEFAULT_ELASTICITY_MULTIPLIER, GAS_LIMIT_BOUND_DIVISOR, INITIAL_BASE_FEE,
-};
 use alloy_hardforks::EthereumHardfork;
 use alloy_primitives::{B256, Bytes};
 use alloy_trie::EMPTY_ROOT_HASH;
-
-/// The base fee after `parent` by EIP-1559.
-pub fn next_base_fee(parent: &Header) -> u64 {
-    parent.next_block_base_fee(BaseFeeParams::ethereum()).unwrap_or(INITIAL_BASE_FEE)
-}
-
-/// The gas limit nearest to `wanted` that may follow `parent`'s.
-fn next_gas_limit(parent: &Header, london: bool, wanted: u64) -> u64 {
-    let mut limit = parent.gas_limit;
-    if london && parent.base_fee_per_gas.is_none() {
-        limit = limit.saturating_mul(DEFAULT_ELASTICITY_MULTIPLIER);
-    }
-    let step = (limit / GAS_LIMIT_BOUND_DIVISOR).saturating_sub(1);
-    let least = limit.saturating_sub(step).max(MIN_GAS_LIMIT);
-    wanted.clamp(least, limit.saturating_add(step).clamp(least, MAX_GAS_LIMIT))
-}
 
 /// The header of the block after `parent`: everything but roots, bloom, gas used and blob gas used.
 pub fn draft_header(
@@ -45,18 +26,13 @@ pub fn draft_header(
         parent_total_difficulty: parent.total_difficulty,
     };
     let active = |fork| spec.is_active(fork, point);
-    let gas_limit = payload
-        .gas_limit
-        .unwrap_or_else(|| next_gas_limit(before, active(EthereumHardfork::London), config.gas_limit));
+    let gas_limit = payload.gas_limit.unwrap_or_else(|| {
+        let (least, greatest) = gas_limits(spec.fork_at(point), before);
+        config.gas_limit.min(greatest).max(least)
+    });
     let base_fee =
         active(EthereumHardfork::London).then(|| payload.base_fee.unwrap_or_else(|| next_base_fee(before)));
-    let excess_blob_gas = spec.blob_params_at(point).map(|params| {
-        params.next_block_excess_blob_gas_osaka(
-            before.excess_blob_gas.unwrap_or_default(),
-            before.blob_gas_used.unwrap_or_default(),
-            before.base_fee_per_gas.unwrap_or_default(),
-        )
-    });
+    let excess_blob_gas = spec.blob_params_at(point).map(|params| next_excess_blob_gas(&params, before));
     Header {
         parent_hash: parent.hash,
         ommers_hash: EMPTY_OMMER_ROOT_HASH,
@@ -80,11 +56,8 @@ pub fn draft_header(
 }
 
 fn extra_data(spec: &ChainSpec, config: &LedgerConfig, payload: &Payload) -> Bytes {
-    match spec.dao_fork_block().and_then(|first| payload.height.checked_sub(first)) {
-        Some(since) if since < DAO_EXTRA_RANGE => Bytes::from_static(DAO_EXTRA_DATA),
-        _ => {
-            let text = if payload.extra_data.is_empty() { &config.extra_data } else { &payload.extra_data };
-            text.slice(..text.len().min(MAXIMUM_EXTRA_DATA_SIZE))
-        }
-    }
+    required_extra_data(spec, payload.height).unwrap_or_else(|| {
+        let text = if payload.extra_data.is_empty() { &config.extra_data } else { &payload.extra_data };
+        text.slice(..text.len().min(MAXIMUM_EXTRA_DATA_SIZE))
+    })
 }

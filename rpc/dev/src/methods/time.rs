@@ -87,7 +87,7 @@ impl crate::Workbench {
     /// Whether the next block may have this time.
     pub(crate) fn check_timestamp(&self, timestamp: u64) -> Result<(), RpcError> {
         let before = self.ctx.ledger.head().block.header.timestamp;
-        let least = before.saturating_add(self.ctx.ledger.spec().least_interval());
+        let least = self.ctx.ledger.spec().earliest_after(before);
         if timestamp < least {
             return Err(RpcError::invalid_params(format!(
                 "timestamp: expected at least {least}, because the block before has {before}, got {timestamp}"

@@ -20,7 +20,7 @@ use alloy_primitives::{B256, U256};
 use mundi_execution::{
     Block, BlockOutput, CommitSink, Committed, Options, Outcome, Policy, StateChanges, execute,
 };
-use mundi_state::{Pending, PendingBlock};
+use mundi_state::{BlockRecord, Pending, PendingBlock};
 use revm::primitives::hardfork::SpecId;
 use std::{
     collections::VecDeque,
@@ -75,7 +75,7 @@ impl Executor {
         pool: Arc<rayon::ThreadPool>,
         output: SyncSender<Item<Executed>>,
     ) -> Self {
-        let parent = line(&shared.head());
+        let parent = Line::of(&shared.head().block);
         let hashes = [(parent.header.number, parent.hash.clone())].into();
         Self { shared, pool, output, parent, pending: VecDeque::new(), hashes, edits: None }
     }
@@ -191,7 +191,7 @@ impl Executor {
         let mut all = self.edits.take().map(|edits| Arc::unwrap_or_clone(edits.changes)).unwrap_or_default();
         all.then(changes);
         self.set_edits(Some(all));
-        self.show(&[]);
+        self.show(Arc::clone(&self.shared.head().block), &[]);
         Ok(())
     }
 
@@ -221,11 +221,11 @@ impl Executor {
         }
         shared.forget_edits(height);
         let block = shared.read_stored(height)?;
-        self.parent = line(&Head { state: LedgerState::new(shared.store.latest(), None, None), block });
+        self.parent = Line::of(&block);
         self.pending.clear();
         self.hashes = [(self.parent.header.number, self.parent.hash.clone())].into();
         self.set_edits(edits);
-        self.show(&removed);
+        self.show(block, &removed);
         Ok(())
     }
 
@@ -238,9 +238,8 @@ impl Executor {
     }
 
     /// Shows readers the newest block with the edits.
-    fn show(&self, removed: &[Arc<mundi_state::BlockRecord>]) {
+    fn show(&self, block: Arc<BlockRecord>, removed: &[Arc<BlockRecord>]) {
         let Shared { store, beneath, .. } = &*self.shared;
-        let Ok(block) = self.shared.read_stored(self.parent.header.number) else { return };
         let state = LedgerState::new(store.latest(), self.edits.clone(), beneath.clone());
         let head = self.shared.set_head(Head { block, state });
         for observer in &*self.shared.observers.read().expect("no holder panics") {
@@ -253,12 +252,14 @@ impl Executor {
     }
 }
 
-fn line(head: &Head) -> Line {
-    let block = &head.block;
-    Line {
-        header: block.header.clone(),
-        hash: Promise::kept(block.hash),
-        total_difficulty: block.total_difficulty,
+impl Line {
+    /// A block that is sealed.
+    fn of(block: &BlockRecord) -> Self {
+        Self {
+            header: block.header.clone(),
+            hash: Promise::kept(block.hash),
+            total_difficulty: block.total_difficulty,
+        }
     }
 }
 
@@ -270,7 +271,7 @@ fn check(spec: &ChainSpec, parent: &Header, payload: &Payload) -> Result<(), Led
     if payload.height != parent.number + 1 {
         return wrong("height", (parent.number + 1).to_string(), payload.height);
     }
-    let least = parent.timestamp.saturating_add(spec.least_interval());
+    let least = spec.earliest_after(parent.timestamp);
     if payload.timestamp < least {
         return wrong("timestamp", format!("at least {least}"), payload.timestamp);
     }

@@ -103,18 +103,17 @@ impl Sealer {
         };
         let SealedParts { mut header, body, senders, receipts } = parts.expect("the scope waits for it");
         header.state_root = staged.state_root();
-        let block =
-            BlockRecord { hash: header.hash_slow(), header, total_difficulty, body, senders, receipts };
+        let hashed = header.hash_slow();
+        let block = Arc::new(BlockRecord { header, hash: hashed, total_difficulty, body, senders, receipts });
         let accounts =
             output.changes.accounts.iter().map(|change| (change.address, change.account)).collect();
-        let block_hash = block.hash;
-        let snapshot = match store.publish(block.clone(), staged, &self.pool) {
+        let snapshot = match store.publish(Arc::clone(&block), staged, &self.pool) {
             Ok(snapshot) => snapshot,
             Err(error) => return Err((error.into(), reply)),
         };
-        hash.keep(block_hash);
+        hash.keep(block.hash);
         let sealed = Sealed {
-            block: Arc::new(block),
+            block,
             accounts,
             skipped: skipped(&payload, &output),
             timings: Timings { execute: executed, root: start.elapsed(), ..Timings::default() },
