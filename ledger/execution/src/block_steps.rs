@@ -162,7 +162,9 @@ const DEPOSIT_EVENT_BYTES: usize = 576;
 
 /// Appends the deposit that a log of the deposit contract announces (EIP-6110: the layout is fixed, and a
 /// log that deviates from it makes the block invalid).
-fn push_deposit(log: &Log, out: &mut Vec<u8>) -> Result<(), ExecutionError> {
+///
+/// A log of another event is passed over.
+pub fn push_deposit(log: &Log, out: &mut Vec<u8>) -> Result<(), ExecutionError> {
     if log.topics().first() != Some(&DEPOSIT_EVENT) {
         return Ok(());
     }

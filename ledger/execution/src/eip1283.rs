@@ -25,8 +25,8 @@ pub(crate) const GAS: [(GasId, u64); 5] = [
     (GasId::sstore_reset_refund(), RESET - SLOAD),
 ];
 
-/// The instruction.
-pub(crate) fn sstore<W: InterpreterTypes, H: Host + ?Sized>(
+/// `SSTORE` by EIP-1283, for a machine configured by [`cfg_env`](crate::cfg_env).
+pub fn sstore<W: InterpreterTypes, H: Host + ?Sized>(
     context: InstructionContext<'_, H, W>,
 ) -> Result<(), InstructionResult> {
     sstore_with_gas_accounting(context, |context, _, load| {

@@ -113,7 +113,9 @@ mod worker;
 mod written;
 
 pub use block::{AccessHint, AccessSet, BlobRules, Block, Location, Ommer, Rules, Transaction, TxIndex};
+pub use block_steps::push_deposit;
 pub use changes::{AccountChange, StateChanges};
+pub use eip1283::sstore as sstore_eip1283;
 pub use error::{ExecutionError, Stage};
 pub use memory::{MemoryState, StoredAccount};
 pub use options::{Mode, Options, Policy};
@@ -121,6 +123,7 @@ pub use output::{BlockOutput, CommitSink, Committed, NoSink, Outcome, SkipReason
 pub use report::{CriticalPath, Dependency, Report, Span, Trace};
 pub use schedule::{Event, RecordedRead, SCHEDULE_VERSION, Schedule, Seen};
 pub use state::{Account, StateError, StateSnapshot};
+pub use vm::cfg_env;
 
 use revm::primitives::hardfork::SpecId;
 

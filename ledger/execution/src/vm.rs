@@ -75,7 +75,9 @@ pub(crate) fn machine<'b, DB: Database>(block: &Block, idle: &'b TxEnv, db: DB) 
     }
 }
 
-fn cfg_env(rules: &Rules) -> CfgEnv {
+/// The rules of a block as revm's configuration: for everybody who runs revm beside the engine, so that they run the same
+/// machine. Where [`Rules::eip1283`] is set, `SSTORE` is [`sstore_eip1283`](crate::sstore_eip1283).
+pub fn cfg_env(rules: &Rules) -> CfgEnv {
     let mut cfg = CfgEnv::new_with_spec(rules.spec).with_chain_id(rules.chain_id);
     if let Some(blobs) = rules.blobs {
         // The block's own limit is enforced at commit; a transaction's limit defaults to it.

@@ -1,7 +1,7 @@
 //! What transactions see of their block, and the rules they run by.
 
 use mundi_chain::{ForkPoint, Payload, block_env};
-use mundi_execution::Rules;
+use mundi_execution::{Rules, cfg_env};
 use mundi_rpc_context::{Context, Limits};
 use mundi_state::BlockRecord;
 use revm::{
@@ -9,7 +9,7 @@ use revm::{
     primitives::hardfork::SpecId,
 };
 
-use crate::{eip1283, precompiles::Precompiles};
+use crate::precompiles::Precompiles;
 use alloy_consensus::Header;
 
 /// What transactions see of their block, and the rules they run by.
@@ -84,17 +84,4 @@ impl Environment {
         cfg.memory_limit = limits.call_memory as u64;
         self
     }
-}
-
-/// The rules of a fork for the virtual machine.
-pub fn cfg_env(rules: &Rules) -> CfgEnv {
-    let mut cfg = CfgEnv::new_with_spec(rules.spec).with_chain_id(rules.chain_id);
-    if let Some(blobs) = rules.blobs {
-        cfg.set_max_blobs_per_tx(blobs.max_per_tx.unwrap_or(blobs.max));
-        cfg.blob_base_fee_update_fraction = Some(blobs.update_fraction);
-    }
-    if rules.eip1283 {
-        cfg.gas_params.override_gas(eip1283::PRICES);
-    }
-    cfg
 }

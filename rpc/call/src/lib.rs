@@ -23,8 +23,6 @@ mod block_access_list;
 mod budget;
 mod build;
 mod call;
-mod deposits;
-mod eip1283;
 mod environment;
 mod estimate;
 mod fill;
@@ -41,7 +39,7 @@ mod view;
 
 pub use block_access_list::executed_again;
 pub use budget::Budget;
-pub use environment::{Environment, cfg_env};
+pub use environment::Environment;
 pub use estimate::estimate;
 pub use fill::fill_request;
 pub use machine::{CallContext, Machine, MachineError, inspect, machine, machine_error, transact};

@@ -1,7 +1,7 @@
 //! The virtual machine as calls and traces use it.
 
-use crate::{budget::Budget, eip1283, environment::Environment, precompiles::Precompiles};
-use mundi_execution::StateError;
+use crate::{budget::Budget, environment::Environment, precompiles::Precompiles};
+use mundi_execution::{StateError, sstore_eip1283};
 use mundi_rpc_context::RpcError;
 use revm::{
     Context, Database, ExecuteEvm, InspectEvm, Inspector, Journal,
@@ -43,7 +43,7 @@ pub fn machine<DB: Database, I>(
     let mut instructions = EthInstructions::new_mainnet_with_spec(rules.spec);
     instructions.insert_instruction(opcode::JUMPDEST, Instruction::new(jumpdest), JUMPDEST_GAS);
     if rules.eip1283 {
-        instructions.insert_instruction(opcode::SSTORE, Instruction::new(eip1283::sstore), 0);
+        instructions.insert_instruction(opcode::SSTORE, Instruction::new(sstore_eip1283), 0);
     }
     let context = Context {
         block: block.clone(),

@@ -2,7 +2,6 @@
 
 use crate::{
     budget::Budget,
-    deposits,
     environment::Environment,
     machine::{machine, machine_error},
     view::View,
@@ -16,7 +15,7 @@ use alloy_eips::{
 };
 use alloy_evm::eth::dao_fork::{DAO_HARDFORK_ACCOUNTS, DAO_HARDFORK_BENEFICIARY};
 use alloy_primitives::{Address, Bytes, Log, U256};
-use mundi_execution::{StateError, StateSnapshot, Transaction};
+use mundi_execution::{StateError, StateSnapshot, Transaction, push_deposit};
 use mundi_rpc_context::{Context, RpcError};
 use mundi_state::BlockRecord;
 use revm::{DatabaseCommit, ExecuteCommitEvm, SystemCallEvm, primitives::hardfork::SpecId};
@@ -76,7 +75,7 @@ pub(crate) fn after<'a, S: StateSnapshot>(
     let mut requests = Requests::default();
     let mut deposited = Vec::new();
     for log in logs.into_iter().filter(|log| log.address == environment.rules.deposit_contract) {
-        deposits::append(log, &mut deposited).map_err(|error| RpcError::invalid_input(error.to_string()))?;
+        push_deposit(log, &mut deposited).map_err(|error| RpcError::invalid_input(error.to_string()))?;
     }
     if !deposited.is_empty() {
         requests.push_request_with_type(DEPOSIT_REQUEST_TYPE, deposited);
