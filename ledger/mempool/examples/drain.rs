@@ -126,6 +126,16 @@ fn main() {
         });
         report("an empty block at another base fee", 1, start.elapsed());
     }
+    let start = Instant::now();
+    let proposed = pool.propose(&ProposalLimits { base_fee: 0, ..limits });
+    report("propose", proposed.len(), start.elapsed());
+    let hashes: Vec<B256> = proposed.iter().map(|tx| tx.hash()).collect();
+    let start = Instant::now();
+    pool.returned(hashes.clone());
+    report("return them", proposed.len(), start.elapsed());
+    let start = Instant::now();
+    let claimed = pool.claim(hashes);
+    report("claim them", claimed.len(), start.elapsed());
     signatures(spec);
 }
 

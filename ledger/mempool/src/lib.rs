@@ -10,7 +10,7 @@
 //! * **Payloads.** [`Mempool::propose`] hands pending transactions out, a sender's in the order of their nonces, best tip at the
 //!   payload's base fee first. What was handed out is *in flight*: nobody gets it again, nobody can replace it, until it
 //!   is [returned](Mempool::returned) or a block shows what became of it. So the next payload can be made while the last one
-//!   executes.
+//!   executes. What other leaders' payloads hold is [claimed](Mempool::claim), and is in flight too.
 //! * **Following.** [`Mempool::on_head`] costs time in proportion to what the block changed, not to the size of the pool.
 //! * **Bounds.** Count and bytes, of all and of each sender, hold at every moment ([`Config`]). A full pool evicts what is worth
 //!   least: first what cannot be executed, then by effective tip, always a sender's last nonce first, so that no gap

@@ -116,6 +116,30 @@ impl Mempool {
         }
     }
 
+    /// Somebody else's payload holds these, in the order in which they shall run. Those that are in the pool, and are the next of their
+    /// senders to go when their turn comes, are in flight from now on as if they had been handed out here, and nobody
+    /// proposes them a second time. Returns these, in the order given: if that payload dies they have to be
+    /// [returned](Self::returned).
+    ///
+    /// Everything else stays as it is: what the pool does not know, what waits for a nonce or for money, what is in flight
+    /// already, and what stands here at the nonce of another transaction of that payload. The block that executes the payload
+    /// shows what became of all of them. If two payloads hold the same transaction, only the first one claims it. Costs about a
+    /// microsecond each.
+    pub fn claim(&self, hashes: impl IntoIterator<Item = B256>) -> Vec<B256> {
+        hashes.into_iter().filter(|hash| self.claim_one(hash)).collect()
+    }
+
+    fn claim_one(&self, hash: &B256) -> bool {
+        let Some(tx) = self.pooled(hash) else { return false };
+        let mut shard = self.shard_of(&tx.sender());
+        let Some(slot) = shard.slot(&tx.sender()) else { return false };
+        let next = shard.sender(slot).head().is_some_and(|head| head.tx.hash == *hash);
+        if next {
+            shard.take_head(slot);
+        }
+        next
+    }
+
     /// A block left these out that were handed out for it. Those that another block may take wait again, the others go.
     pub(crate) fn skipped(&self, skipped: &[(B256, SkipReason)]) {
         for (hash, reason) in skipped {

@@ -3,6 +3,7 @@
 mod authorities;
 mod blobs;
 mod bounds;
+mod claims;
 mod conformance;
 mod follow;
 mod journal;

@@ -21,6 +21,7 @@ enum Deed {
     Submit { sender: usize, nonce: u64, cap: u64, tip: u64, value: u64 },
     Propose { transactions: usize, base_fee: u64 },
     Return { which: prop::sample::Index },
+    Claim { which: Vec<prop::sample::Index>, strangers: bool },
     Block { base_fee: u64, accounts: Vec<(usize, u64, u64)> },
     Reorganise { accounts: Vec<(usize, u64, u64)> },
     Remove { which: prop::sample::Index },
@@ -33,6 +34,8 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
             .prop_map(|(sender, nonce, cap, tip, value)| Deed::Submit { sender, nonce, cap, tip, value }),
         2 => (0_usize..6, 0_u64..40).prop_map(|(transactions, base_fee)| Deed::Propose { transactions, base_fee }),
         1 => any::<prop::sample::Index>().prop_map(|which| Deed::Return { which }),
+        2 => (prop::collection::vec(any::<prop::sample::Index>(), 0..6), any::<bool>())
+            .prop_map(|(which, strangers)| Deed::Claim { which, strangers }),
         2 => (0_u64..40, prop::collection::vec(account(), 0..3))
             .prop_map(|(base_fee, accounts)| Deed::Block { base_fee, accounts }),
         1 => prop::collection::vec(account(), 0..3).prop_map(|accounts| Deed::Reorganise { accounts }),
@@ -168,6 +171,21 @@ impl Model {
         proposed
     }
 
+    /// Of these places, in the order given, those whose turn it is are gone.
+    fn claim(&mut self, places: &[(usize, u64)]) -> Vec<B256> {
+        let mut claimed = Vec::new();
+        for place @ (sender, _) in places {
+            let pending = self.accounts[*sender].0..self.pending_end(*sender);
+            let next = pending.map(|nonce| (*sender, nonce)).find(|place| !self.txs[place].in_flight);
+            if next == Some(*place) {
+                let tx = self.txs.get_mut(place).unwrap();
+                tx.in_flight = true;
+                claimed.push(tx.hash);
+            }
+        }
+        claimed
+    }
+
     fn update(&mut self, accounts: &[(usize, u64, u64)]) {
         for (sender, nonce, balance) in accounts {
             let balance = u128::from(*balance) * GAS * 10;
@@ -248,6 +266,16 @@ fn run(deeds: Vec<Deed>, order: Order, bound: usize, one_shard: bool) -> Result<
                     flying[at].in_flight = false;
                     pool.returned([flying[at].hash]);
                 }
+            }
+            Deed::Claim { which, strangers } => {
+                let places: Vec<_> = model.txs.keys().copied().collect();
+                let chosen = which.iter().filter(|_| !places.is_empty());
+                let chosen: Vec<_> = chosen.map(|which| places[which.index(places.len())]).collect();
+                let mut hashes: Vec<B256> = chosen.iter().map(|place| model.txs[place].hash).collect();
+                if strangers {
+                    hashes.insert(0, B256::repeat_byte(0xdd));
+                }
+                prop_assert_eq!(pool.claim(hashes), model.claim(&chosen), "{:?}", deed);
             }
             Deed::Block { base_fee, accounts } => {
                 model.base_fee = base_fee;
