@@ -100,6 +100,15 @@ pub enum Order {
 pub enum Origin {
     /// From the operator of this node.
     Local,
-    /// From anybody else.
+    /// From a user of this node, who may be anybody.
     Remote,
+    /// From another node, which handed on what a user of its own sent.
+    Peer,
+}
+
+impl Origin {
+    /// Whether it is for this node to see that the transaction reaches those who order: it came from a user here.
+    pub const fn is_user(self) -> bool {
+        matches!(self, Self::Local | Self::Remote)
+    }
 }

@@ -4,7 +4,7 @@
 //! ```text
 //! file   = "mundi mempool 1\n" record*
 //! record = length of the transaction (4, big-endian)
-//!          origin (1: 0 local, 1 remote)
+//!          origin (1: 0 local, 1 remote, 2 peer)
 //!          checksum (8: the first of the Keccak-256 of origin and transaction)
 //!          the transaction in its network form
 //! ```
@@ -295,6 +295,7 @@ const fn origin_byte(origin: Origin) -> u8 {
     match origin {
         Origin::Local => 0,
         Origin::Remote => 1,
+        Origin::Peer => 2,
     }
 }
 
@@ -325,6 +326,7 @@ fn read_record(reader: &mut impl Read, longest: usize) -> io::Result<Option<(Ori
     let origin = match head[4] {
         0 => Origin::Local,
         1 => Origin::Remote,
+        2 => Origin::Peer,
         _ => return Ok(None),
     };
     if length == 0 || length > longest {

@@ -15,6 +15,8 @@
 //! * **Bounds.** Count and bytes, of all and of each sender, hold at every moment ([`Config`]). A full pool evicts what is worth
 //!   least: first what cannot be executed, then by effective tip, always a sender's last nonce first, so that no gap
 //!   appears. What is in flight, and local if so configured, is never evicted.
+//! * **Users.** What users of this node sent is told apart from what other nodes handed on ([`Origin`]), and those who bring it to
+//!   whoever orders can [follow](Mempool::subscribe_users), [list](Mempool::users_waiting) and [ask](Mempool::progress).
 //! * **Restarts.** A [`Journal`] keeps accepted transactions, blobs included.
 //!
 //! ## How
@@ -70,6 +72,7 @@ mod sender;
 mod shard;
 mod submit;
 mod transaction;
+mod users;
 
 pub use blobs::{FoundBlob, load_trusted_setup};
 pub use clock::{Clock, MonotonicClock};
@@ -80,5 +83,5 @@ pub use follow::head_after;
 pub use head::{Head, NewHead, Reorganised};
 pub use journal::{Journal, JournalError, Loaded};
 pub use pool::Mempool;
-pub use queries::{SenderContent, Status};
+pub use queries::{Progress, SenderContent, Status};
 pub use transaction::PooledTransaction;

@@ -55,6 +55,7 @@ pub struct Mempool {
     authorities: Mutex<AddressMap<usize>>,
     pub(crate) blobs: BlobChecker,
     events: broadcast::Sender<PoolEvent>,
+    users: broadcast::Sender<Arc<PooledTransaction>>,
     pub(crate) journal: Mutex<Option<Journal>>,
 }
 
@@ -95,6 +96,7 @@ impl Mempool {
             authorities: Mutex::default(),
             blobs: BlobChecker::default(),
             events: broadcast::Sender::new(config.events.max(1)),
+            users: broadcast::Sender::new(config.events.max(1)),
             journal: Mutex::new(None),
             clock,
             spec,
@@ -110,6 +112,12 @@ impl Mempool {
     /// What happens from now on. A subscriber that lags loses the oldest events, and is told how many.
     pub fn subscribe(&self) -> broadcast::Receiver<PoolEvent> {
         self.events.subscribe()
+    }
+
+    /// What users of this node sent ([`Origin::is_user`](crate::Origin::is_user)), each time when its turn comes; a sender's in the order of
+    /// their nonces. A subscriber that lags loses the oldest, and is told how many: [`Self::users_waiting`] lists them again.
+    pub fn subscribe_users(&self) -> broadcast::Receiver<Arc<PooledTransaction>> {
+        self.users.subscribe()
     }
 
     /// Number of transactions and bytes, as the bounds count them.
@@ -230,6 +238,12 @@ impl Mempool {
 
     pub(crate) fn tell(&self, event: PoolEvent) {
         // Nobody listening is no error.
+        if let PoolEvent::Pending(tx) = &event
+            && tx.signed
+            && tx.origin.is_user()
+        {
+            let _ = self.users.send(Arc::clone(tx));
+        }
         let _ = self.events.send(event);
     }
 

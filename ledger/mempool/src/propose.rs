@@ -6,7 +6,7 @@ use crate::{
     pool::{Mempool, SHARDS},
 };
 use alloy_primitives::B256;
-use mundi_chain::{OrderedTransaction, PayloadSource, ProposalLimits};
+use mundi_chain::{OrderedTransaction, PayloadSource, ProposalLimits, SharedSource};
 use mundi_execution::SkipReason;
 use revm::context_interface::result::InvalidTransaction;
 use std::{collections::BinaryHeap, sync::Arc};
@@ -175,5 +175,19 @@ impl PayloadSource for Mempool {
 
     fn returned(&self, transactions: &[Arc<OrderedTransaction>]) {
         Self::returned(self, transactions.iter().map(|tx| tx.hash()));
+    }
+}
+
+impl SharedSource for Mempool {
+    fn claim(&self, hashes: &[B256]) -> Vec<B256> {
+        Self::claim(self, hashes.iter().copied())
+    }
+
+    fn release(&self, hashes: &[B256]) {
+        Self::returned(self, hashes.iter().copied());
+    }
+
+    fn known(&self, hash: &B256) -> Option<Arc<OrderedTransaction>> {
+        self.pooled(hash).map(|tx| Arc::clone(&tx.ordered))
     }
 }

@@ -33,7 +33,31 @@ pub struct SenderContent {
     pub queued: Vec<Arc<PooledTransaction>>,
 }
 
+/// How far a transaction in the pool has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It waits for a nonce or for money.
+    Queued,
+    /// It can be handed out.
+    Waiting,
+    /// A payload holds it: it was handed out, or claimed.
+    InFlight,
+}
+
 impl Mempool {
+    /// How far a transaction has come; `None` if it is not in the pool.
+    pub fn progress(&self, hash: &B256) -> Option<Progress> {
+        let tx = self.pooled(hash)?;
+        let shard = self.shard_of(&tx.sender());
+        let sender = shard.find(&tx.sender())?;
+        let entry = sender.get(tx.nonce).filter(|entry| entry.tx.hash == *hash)?;
+        Some(match (entry.in_flight, sender.is_pending(tx.nonce)) {
+            (true, _) => Progress::InFlight,
+            (false, true) => Progress::Waiting,
+            (false, false) => Progress::Queued,
+        })
+    }
+
     /// How full the pool is. The numbers are those of one moment for each part of the pool, not for all of it.
     pub fn status(&self) -> Status {
         let mut status = Status { bytes: self.totals().1, ..Status::default() };

@@ -36,6 +36,8 @@ fn what_was_taken_is_there_after_a_restart() {
         let mut hashes = vec![submit(&world, 0, 0), submit(&world, 0, 1), submit(&world, 0, 7)];
         hashes.push(world.submit(&blob_tx).unwrap());
         hashes.push(world.pool.submit_raw(&local, Origin::Local).unwrap());
+        let handed_on = raw(&signed(4, transfer(0, 100, 1)));
+        hashes.push(world.pool.submit_raw(&handed_on, Origin::Peer).unwrap());
         let more: Vec<_> = (0..20).map(|nonce| raw(&signed(3, transfer(nonce, 100, 1)))).collect();
         let results = world.pool.submit_batch(&more, Origin::Remote, &threads(2));
         hashes.extend(results.into_iter().map(Result::unwrap));
@@ -50,6 +52,7 @@ fn what_was_taken_is_there_after_a_restart() {
     assert!(!world.pool.contains(&hashes[0]));
     assert!(hashes[1..].iter().all(|hash| world.pool.contains(hash)));
     assert_eq!(world.pool.get(&hashes[4]).unwrap().origin(), Origin::Local);
+    assert_eq!(world.pool.get(&hashes[5]).unwrap().origin(), Origin::Peer);
     assert_eq!(*world.pool.sidecar(&hashes[3]).unwrap(), blobs);
 
     // Attached again the file holds what the pool holds, and no more.

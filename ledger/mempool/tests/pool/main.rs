@@ -11,5 +11,6 @@ mod model;
 mod order;
 mod queues;
 mod stress;
+mod users;
 mod validation;
 mod world;
