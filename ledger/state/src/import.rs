@@ -13,10 +13,11 @@ use crate::{
     config::Config,
     error::StoreError,
     format,
-    kv::{Kv, KvOptions, Table},
+    kv::{Kv, Table},
+    medium::{Medium, Site},
     position::Position,
     state_file::{Batch, Head, Part, StateFileReport, StateReader, Totals},
-    store::Store,
+    store::{Store, open::kv_options},
     trie::{ACCOUNTS, Edge, Edges, LeafChange, NodeKey, Slot, TrieId, Tries, seal},
     view::{account_leaf, slot_key, slot_leaf},
     watch::{Meter, Watch},
@@ -24,7 +25,7 @@ use crate::{
 use alloy_primitives::B256;
 use alloy_trie::EMPTY_ROOT_HASH;
 use rayon::{ThreadPool, prelude::*};
-use std::{fs, io::Read, path::Path};
+use std::io::Read;
 
 /// Bytes that are collected for one table before they are sorted and written.
 const RUN_BYTES: usize = 64 << 20;
@@ -62,28 +63,27 @@ impl Store {
     /// the genesis, which [`Expected`] can name, and total difficulties.
     ///
     /// After an error the directory is as it was, but for its lock file.
-    pub fn import(
-        directory: &Path,
+    pub fn import<'p>(
+        medium: impl Into<Medium<'p>>,
         config: &Config,
         input: impl Read + Send,
         expected: Expected,
         pool: &ThreadPool,
         watch: Watch<'_>,
     ) -> Result<(Self, StateFileReport), StoreError> {
-        let lock = format::prepare(directory)?;
-        format::begin_import(directory)?;
-        let done = pool.install(|| fill(directory, config, input, expected, watch));
-        let done = done.and_then(|report| format::finish(directory).map(|()| report));
+        let site = medium.into().prepare()?;
+        site.begin_import()?;
+        let done = pool.install(|| fill(&site, config, input, expected, watch));
+        let done = done.and_then(|report| site.finish().map(|()| report));
         match done {
             Ok(report) => {
-                format::end_import(directory)?;
-                drop(lock);
-                Ok((Self::open(directory, config, pool)?, report))
+                site.end_import()?;
+                Ok((Self::load_from(site, config, pool)?, report))
             }
             Err(error) => {
                 // What is left says that it is not finished.
-                let _ = fs::remove_dir_all(format::new_tables(directory));
-                let _ = format::end_import(directory);
+                site.discard();
+                let _ = site.end_import();
                 Err(error)
             }
         }
@@ -92,7 +92,7 @@ impl Store {
 
 /// Makes the tables. Runs on the current thread's pool.
 fn fill(
-    directory: &Path,
+    site: &Site,
     config: &Config,
     input: impl Read + Send,
     expected: Expected,
@@ -100,8 +100,7 @@ fn fill(
 ) -> Result<StateFileReport, StoreError> {
     let (mut reader, head) = StateReader::new(input)?;
     expected.check(&reader, &head)?;
-    let options = KvOptions { cache_bytes: config.cache_bytes / 4, threads: config.compaction_threads };
-    let kv = Kv::create(&format::new_tables(directory), options)?;
+    let kv = site.create(kv_options(config))?;
     let mut import = Import::new(&kv, Meter::new(watch));
     let mut batch = reader.batch()?;
     let totals = loop {

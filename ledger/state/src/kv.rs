@@ -1,4 +1,4 @@
-//! Tables of bytes, in a directory or in memory.
+//! Tables of bytes, in a directory, in memory, or on a simulated disk.
 //!
 //! ## What it promises
 //! * A [`Batch`] is applied wholly or not at all, across tables.
@@ -6,11 +6,13 @@
 //!
 //! [`disk`] keeps them in the embedded key-value engine (decision 0002), which nothing outside this module names, and
 //! promises more: what was committed is there after a kill or a torn write. [`memory`] keeps them as long as the process
-//! runs. Nothing above this module knows which of them it has, except that it need not write what is only read when a
-//! store is opened again ([`Kv::outlives_the_process`]).
+//! runs. [`simulated`] promises what [`disk`] does, of a disk that is told when to fail. Nothing above this module knows which
+//! of them it has, except that it need not write what is only read when a store is opened again
+//! ([`Kv::outlives_the_process`]).
 
 mod disk;
 mod memory;
+mod simulated;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +20,10 @@ use crate::error::StoreError;
 use disk::{Disk, DiskBatch, DiskView};
 use memory::{Memory, MemoryBatch, MemoryView};
 use rayon::iter::Either;
-use std::{ops::Deref, path::Path};
+pub(crate) use simulated::Session;
+pub use simulated::{DiskFault, FaultCounts, FaultRates, SimulatedDisk, Unsynced};
+use simulated::{Simulated, SimulatedBatch};
+use std::{ops::Deref, path::Path, sync::Arc};
 
 /// A named, ordered map from bytes to bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +144,13 @@ pub(crate) struct KvOptions {
 pub(crate) enum Kv {
     Disk(Box<Disk>),
     Memory(Memory),
+    Simulated(Simulated),
+}
+
+/// The error for a write after one that failed.
+fn refused(place: &'static str) -> StoreError {
+    let message = "an earlier write failed; close the store, see to the disk, and open it again".into();
+    StoreError::Engine { place, message }
 }
 
 impl Kv {
@@ -160,6 +172,16 @@ impl Kv {
         Disk::open(directory, options).map(|disk| Self::Disk(Box::new(disk)))
     }
 
+    /// Begins to make a database on a simulated disk.
+    pub(crate) fn create_simulated(disk: &Arc<Session>) -> Result<Self, StoreError> {
+        Simulated::create(disk).map(Self::Simulated)
+    }
+
+    /// Opens the database on a simulated disk.
+    pub(crate) fn open_simulated(disk: &Arc<Session>) -> Result<Self, StoreError> {
+        Simulated::open(disk).map(Self::Simulated)
+    }
+
     /// Reads all files of a closed database and compares them with their checksums. `progress` gets the number of
     /// files that are done, and of all.
     pub(crate) fn check_files(
@@ -177,7 +199,7 @@ impl Kv {
 
     /// Whether the tables are opened again. If not, nobody reads what is written for that.
     pub(crate) const fn outlives_the_process(&self) -> bool {
-        matches!(self, Self::Disk(_))
+        !matches!(self, Self::Memory(_))
     }
 
     /// What the tables hold now.
@@ -185,6 +207,7 @@ impl Kv {
         match self {
             Self::Disk(disk) => View::Disk(disk.view()),
             Self::Memory(memory) => View::Memory(memory.view()),
+            Self::Simulated(disk) => View::Memory(disk.view()),
         }
     }
 
@@ -193,14 +216,15 @@ impl Kv {
         match self {
             Self::Disk(disk) => Batch::Disk(disk.batch()),
             Self::Memory(memory) => Batch::Memory(memory.batch()),
+            Self::Simulated(disk) => Batch::Simulated(disk.batch()),
         }
     }
 
-    /// Bytes of a table on disk.
+    /// Bytes of a table on a disk that is real.
     pub(crate) fn disk_bytes(&self, table: Table) -> u64 {
         match self {
             Self::Disk(disk) => disk.disk_bytes(table),
-            Self::Memory(_) => 0,
+            Self::Memory(_) | Self::Simulated(_) => 0,
         }
     }
 
@@ -210,6 +234,7 @@ impl Kv {
         match self {
             Self::Disk(disk) => disk.approximate_len(table),
             Self::Memory(memory) => memory.len(table),
+            Self::Simulated(disk) => disk.view().len(table),
         }
     }
 
@@ -222,11 +247,10 @@ impl Kv {
     ) -> Result<(), StoreError> {
         match self {
             Self::Disk(disk) => disk.ingest(table, entries),
-            Self::Memory(memory) => {
-                let mut batch = memory.batch();
+            Self::Memory(_) | Self::Simulated(_) => {
+                let mut batch = self.batch();
                 entries.for_each(|(key, value)| batch.put(table, key, value));
-                batch.commit();
-                Ok(())
+                batch.commit()
             }
         }
     }
@@ -235,7 +259,7 @@ impl Kv {
     pub(crate) fn log_bytes(&self) -> Result<u64, StoreError> {
         match self {
             Self::Disk(disk) => disk.log_bytes(),
-            Self::Memory(_) => Ok(0),
+            Self::Memory(_) | Self::Simulated(_) => Ok(0),
         }
     }
 }
@@ -282,6 +306,7 @@ impl View {
 pub(crate) enum Batch<'a> {
     Disk(DiskBatch<'a>),
     Memory(MemoryBatch<'a>),
+    Simulated(SimulatedBatch<'a>),
 }
 
 impl Batch<'_> {
@@ -290,6 +315,7 @@ impl Batch<'_> {
         match self {
             Self::Disk(batch) => batch.put(table, key, value),
             Self::Memory(batch) => batch.put(table, key, value),
+            Self::Simulated(batch) => batch.put(table, key, value),
         }
     }
 
@@ -298,6 +324,7 @@ impl Batch<'_> {
         match self {
             Self::Disk(batch) => batch.delete(table, key),
             Self::Memory(batch) => batch.delete(table, key),
+            Self::Simulated(batch) => batch.delete(table, key),
         }
     }
 
@@ -305,7 +332,7 @@ impl Batch<'_> {
     pub(crate) const fn reaches(&mut self, height: u64) {
         match self {
             Self::Disk(batch) => batch.reaches(height),
-            Self::Memory(_) => {}
+            Self::Memory(_) | Self::Simulated(_) => {}
         }
     }
 
@@ -317,6 +344,7 @@ impl Batch<'_> {
                 batch.commit();
                 Ok(())
             }
+            Self::Simulated(batch) => batch.commit(),
         }
     }
 }

@@ -39,6 +39,9 @@
 //! history and proofs are all there, nothing is written, and *on disk* above means *in the tables*. With
 //! [`History::Full`] for both values and proofs it can be [rewound](Store::rewind) to every block it ever had.
 //!
+//! [`SimulatedDisk`] is a disk for simulations: the same store on it is opened again after crashes and failed writes, which come
+//! by command or by a seed.
+//!
 //! [`Store::above`] makes one whose first block is another chain's, known by its header alone.
 //!
 //! ## Limits
@@ -66,6 +69,8 @@ mod kv;
 mod layer;
 mod log_index;
 mod logs;
+mod medium;
+
 mod position;
 mod queries;
 mod receipts;
@@ -86,7 +91,9 @@ pub use blocks::{StoredBody, StoredHeader};
 pub use config::{Config, History};
 pub use error::StoreError;
 pub use import::Expected;
+pub use kv::{DiskFault, FaultCounts, FaultRates, SimulatedDisk, Unsynced};
 pub use logs::{FoundLog, LogFilter, LogLimits};
+pub use medium::Medium;
 pub use snapshot::{Pending, PendingBlock, Snapshot, Staged};
 pub use state_file::StateFileReport;
 pub use stats::{EntryStats, Stats, TableStats};

@@ -59,17 +59,17 @@ pub(crate) fn works(
     order.par_sort_unstable();
     let each = order.par_iter().with_min_len(CHUNK).map(|&(hash, at)| {
         let change = &changes.accounts[at as usize];
-        Ok((work(parent, change, hash, next_storage)?, change.address))
+        Ok((work(parent, change, hash)?, change.address))
     });
-    each.collect()
+    let mut works = each.collect::<Result<Vec<(Work, Address)>, StoreError>>()?;
+    // In the order of hashes, so that what is written does not depend on threads.
+    let new = works.iter_mut().map(|(work, _)| work).filter(|work| work.fresh && !work.slots.is_empty());
+    new.for_each(|work| work.storage = next_storage.fetch_add(1, Ordering::Relaxed));
+    Ok(works)
 }
 
-fn work(
-    parent: &View,
-    change: &AccountChange,
-    hash: B256,
-    next_storage: &AtomicU64,
-) -> Result<Work, StoreError> {
+/// Without an id for a new storage.
+fn work(parent: &View, change: &AccountChange, hash: B256) -> Result<Work, StoreError> {
     let old = parent.account(&change.address)?;
     let before = old.map_or(0, |record| record.storage);
     let fresh = before == 0 || change.storage_wiped || change.account.is_none();
@@ -89,8 +89,7 @@ fn work(
     }
     work.slots.sort_unstable_by_key(|slot| slot.hash);
     if fresh {
-        let any = !work.slots.is_empty();
-        work.storage = if any { next_storage.fetch_add(1, Ordering::Relaxed) } else { 0 };
+        work.storage = 0;
     }
     Ok(work)
 }

@@ -1,6 +1,6 @@
 //! The store: blocks and the states after them.
 
-mod open;
+pub(crate) mod open;
 mod origin;
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     journal,
     kv::{Batch, Kv, Table},
     layer::{Filter, Layer},
+    medium::Site,
     position::Position,
     snapshot::{Snapshot, Staged},
     stage,
@@ -25,7 +26,6 @@ pub(crate) use origin::Origin;
 use rayon::{ThreadPool, prelude::*};
 use std::{
     collections::VecDeque,
-    fs::File,
     sync::{
         Arc, Mutex, MutexGuard, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -41,7 +41,8 @@ pub struct Tip {
     pub hash: B256,
 }
 
-/// Blocks and the states after them, in one directory or [in memory](Self::in_memory).
+/// Blocks and the states after them, in one directory, on a [simulated disk](crate::SimulatedDisk) or
+/// [in memory](Self::in_memory).
 ///
 /// Shared by reference between threads. Reading never waits. [`stage`](Self::stage) may run beside everything else;
 /// [`publish`](Self::publish), and [`persist`](Self::persist) with [`flush`](Self::flush), are each for one thread at
@@ -64,7 +65,7 @@ pub struct Store {
     pub(crate) values_from: AtomicU64,
     pub(crate) persisted: RwLock<Tip>,
     /// Until the engine is closed.
-    _lock: Option<File>,
+    _site: Option<Site>,
 }
 
 /// A published block on its way to the disk.

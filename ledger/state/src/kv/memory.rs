@@ -13,16 +13,19 @@ use fjall::Slice;
 use std::sync::{Arc, Mutex, RwLock};
 use tree::{Key, Tree};
 
+/// All tables at a moment; a copy costs one reference.
+pub(super) type Tables = Arc<[Tree; TABLES]>;
+
 /// Open tables.
 #[derive(Default)]
 pub(crate) struct Memory {
-    tables: RwLock<Arc<[Tree; TABLES]>>,
+    tables: RwLock<Tables>,
     /// Held while a batch is applied.
     writer: Mutex<()>,
 }
 
 impl Memory {
-    fn tables(&self) -> Arc<[Tree; TABLES]> {
+    fn tables(&self) -> Tables {
         Arc::clone(&self.tables.read().expect("no holder panics"))
     }
 
@@ -31,21 +34,25 @@ impl Memory {
     }
 
     pub(super) const fn batch(&self) -> MemoryBatch<'_> {
-        MemoryBatch { memory: self, writes: Vec::new() }
+        MemoryBatch { memory: self, writes: Writes(Vec::new()) }
     }
 
     pub(super) fn len(&self, table: Table) -> u64 {
-        self.tables()[table as usize].len() as u64
+        self.view().len(table)
     }
 }
 
 /// The tables of a moment.
 #[derive(Clone)]
-pub(crate) struct MemoryView(Arc<[Tree; TABLES]>);
+pub(crate) struct MemoryView(pub(super) Tables);
 
 impl MemoryView {
     fn table(&self, table: Table) -> &Tree {
         &self.0[table as usize]
+    }
+
+    pub(super) fn len(&self, table: Table) -> u64 {
+        self.table(table).len() as u64
     }
 
     pub(super) fn get(&self, table: Table, key: &[u8]) -> Option<Value> {
@@ -72,36 +79,70 @@ impl MemoryView {
 /// A key of a table and its new value, if it gets one.
 type Write = (Table, Key, Option<Slice>);
 
+/// Writes that are applied together.
+#[derive(Default)]
+pub(super) struct Writes(Vec<Write>);
+
+impl Writes {
+    pub(super) fn put(&mut self, table: Table, key: &[u8], value: &[u8]) {
+        self.0.push((table, Key::new(key), Some(value.into())));
+    }
+
+    pub(super) fn delete(&mut self, table: Table, key: &[u8]) {
+        self.0.push((table, Key::new(key), None));
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Lengths of key and value of each write.
+    pub(super) fn lengths(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.0.iter().map(|(_, key, value)| (key.len(), value.as_ref().map_or(0, |value| value.len())))
+    }
+
+    /// The tables after the writes. `replaced` is told the length of a key, and of its value before and after.
+    pub(super) fn apply(
+        mut self,
+        tables: &Tables,
+        mut replaced: impl FnMut(usize, Option<usize>, Option<usize>),
+    ) -> Tables {
+        // So that a node is changed as long as it is at hand. Stable: the last write of a key counts.
+        self.0.sort_by(|(table, key, _), (other, than, _)| {
+            (*table as u8).cmp(&(*other as u8)).then_with(|| (**key).cmp(than))
+        });
+        let mut tables = (**tables).clone();
+        for (table, key, value) in self.0 {
+            let tree = &mut tables[table as usize];
+            let after = value.as_ref().map(|value| value.len());
+            let before = match value {
+                Some(value) => tree.insert(key, value),
+                None => tree.remove(&key),
+            };
+            replaced(key.len(), before.map(|value| value.len()), after);
+        }
+        Arc::new(tables)
+    }
+}
+
 /// Writes that become visible together.
 pub(crate) struct MemoryBatch<'a> {
     memory: &'a Memory,
-    writes: Vec<Write>,
+    writes: Writes,
 }
 
 impl MemoryBatch<'_> {
     pub(super) fn put(&mut self, table: Table, key: &[u8], value: &[u8]) {
-        self.writes.push((table, Key::new(key), Some(value.into())));
+        self.writes.put(table, key, value);
     }
 
     pub(super) fn delete(&mut self, table: Table, key: &[u8]) {
-        self.writes.push((table, Key::new(key), None));
+        self.writes.delete(table, key);
     }
 
-    pub(super) fn commit(mut self) {
-        // So that a node is changed as long as it is at hand. Stable: the last write of a key counts.
-        self.writes.sort_by(|(table, key, _), (other, than, _)| {
-            (*table as u8).cmp(&(*other as u8)).then_with(|| (**key).cmp(than))
-        });
+    pub(super) fn commit(self) {
         let _turn = self.memory.writer.lock().expect("no holder panics");
-        let mut tables = (*self.memory.tables()).clone();
-        for (table, key, value) in self.writes {
-            let tree = &mut tables[table as usize];
-            match value {
-                Some(value) => tree.insert(key, value),
-                None => tree.remove(&key),
-            }
-        }
-        let new = Arc::new(tables);
+        let new = self.writes.apply(&self.memory.tables(), |_, _, _| {});
         // The old tables are taken apart after the lock is free again.
         let _old = std::mem::replace(&mut *self.memory.tables.write().expect("no holder panics"), new);
     }

@@ -10,6 +10,7 @@ use crate::{
     flush::put_values,
     format, journal,
     kv::{Kv, KvOptions, Table},
+    medium::{Medium, Site},
     position::Position,
     stage,
     trie::{ACCOUNTS, NodeKey, Source, root_of},
@@ -21,7 +22,6 @@ use alloy_trie::{Nibbles, nodes::LeafNodeRef};
 use mundi_execution::StateChanges;
 use rayon::ThreadPool;
 use std::{
-    fs::File,
     path::Path,
     sync::{
         Arc, Mutex, RwLock,
@@ -30,28 +30,27 @@ use std::{
 };
 
 impl Store {
-    /// Whether a directory holds a store.
-    pub fn exists(directory: &Path) -> bool {
-        format::exists(directory)
+    /// Whether a directory, or a simulated disk, holds a store.
+    pub fn exists<'p>(medium: impl Into<Medium<'p>>) -> bool {
+        medium.into().holds_a_store()
     }
 
-    /// Creates a store whose first block is `genesis`, with the state `alloc`.
+    /// Creates a store whose first block is `genesis`, with the state `alloc`, in a directory or on a simulated disk.
     ///
-    /// Errors if the directory holds a store already, or if the header has another state root.
-    pub fn create(
-        directory: &Path,
+    /// Errors if there is a store already, or if the header has another state root.
+    pub fn create<'p>(
+        medium: impl Into<Medium<'p>>,
         config: &Config,
         genesis: &BlockRecord,
         alloc: &StateChanges,
         pool: &ThreadPool,
     ) -> Result<Self, StoreError> {
-        let lock = format::prepare(directory)?;
-        let kv = Kv::create(&format::new_tables(directory), kv_options(config))?;
+        let site = medium.into().prepare()?;
+        let kv = site.create(kv_options(config))?;
         begin(&kv, config, genesis, alloc, pool)?;
-        // The engine knows its files by name.
         drop(kv);
-        format::finish(directory)?;
-        Self::load_from(directory, lock, config, pool)
+        site.finish()?;
+        Self::load_from(site, config, pool)
     }
 
     /// A store whose first block is `genesis`, with the state `alloc`, and that ends with the process: the same in all
@@ -92,13 +91,16 @@ impl Store {
         Self::load(kv, Origin::Foreign(Box::new(first)), None, config, pool)
     }
 
-    /// Opens the store in a directory at its newest block, with a root that was checked.
+    /// Opens the store in a directory, or on a simulated disk, at its newest block, with a root that was checked.
     ///
     /// The root of the tables is compared with its header, and blocks after it are applied again from the journal;
     /// each has to arrive at its header's root.
-    pub fn open(directory: &Path, config: &Config, pool: &ThreadPool) -> Result<Self, StoreError> {
-        format::check(directory)?;
-        Self::load_from(directory, format::lock(directory)?, config, pool)
+    pub fn open<'p>(
+        medium: impl Into<Medium<'p>>,
+        config: &Config,
+        pool: &ThreadPool,
+    ) -> Result<Self, StoreError> {
+        Self::load_from(medium.into().enter()?, config, pool)
     }
 
     /// Reads all files of a closed store and compares them with their checksums, which [`open`](Self::open) does
@@ -119,20 +121,15 @@ impl Store {
         Kv::give_up(&format::tables(directory))
     }
 
-    fn load_from(
-        directory: &Path,
-        lock: File,
-        config: &Config,
-        pool: &ThreadPool,
-    ) -> Result<Self, StoreError> {
-        let kv = Kv::open(&format::tables(directory), kv_options(config))?;
-        Self::load(kv, Origin::Whole, Some(lock), config, pool)
+    pub(crate) fn load_from(site: Site, config: &Config, pool: &ThreadPool) -> Result<Self, StoreError> {
+        let kv = site.open(kv_options(config))?;
+        Self::load(kv, Origin::Whole, Some(site), config, pool)
     }
 
     fn load(
         kv: Kv,
         origin: Origin,
-        lock: Option<File>,
+        site: Option<Site>,
         config: &Config,
         pool: &ThreadPool,
     ) -> Result<Self, StoreError> {
@@ -191,7 +188,7 @@ impl Store {
             values_from: AtomicU64::new(position.values_from),
             disk: Mutex::new(position),
             persisted: RwLock::new(tip),
-            _lock: lock,
+            _site: site,
         })
     }
 }
@@ -233,7 +230,7 @@ fn begin(
     batch.commit()
 }
 
-const fn kv_options(config: &Config) -> KvOptions {
+pub(crate) const fn kv_options(config: &Config) -> KvOptions {
     KvOptions { cache_bytes: config.cache_bytes / 4, threads: config.compaction_threads }
 }
 

@@ -8,6 +8,7 @@ mod directory;
 mod disk;
 mod kill;
 mod random;
+mod simulated;
 #[path = "../model/world.rs"]
 mod world;
 

@@ -1,6 +1,6 @@
 //! How the engine is set up, and what its errors are here.
 
-use super::super::{KvOptions, TABLES, Table};
+use super::super::{KvOptions, TABLES, Table, refused};
 use crate::error::StoreError;
 use fjall::{
     Database, Keyspace, KeyspaceCreateOptions,
@@ -79,10 +79,7 @@ pub(super) fn kv_error(place: &'static str, error: fjall::Error) -> StoreError {
     match error {
         fjall::Error::Locked => StoreError::Locked,
         fjall::Error::Io(error) => StoreError::Io { place, error },
-        fjall::Error::Poisoned => StoreError::Engine {
-            place,
-            message: "an earlier write failed; close the store, see to the disk, and open it again".into(),
-        },
+        fjall::Error::Poisoned => refused(place),
         error => StoreError::Engine { place, message: error.to_string() },
     }
 }

@@ -50,7 +50,7 @@ impl Deref for Key {
 
 /// An ordered map from bytes to bytes, cheap to clone.
 #[derive(Clone, Default)]
-pub(super) struct Tree {
+pub(crate) struct Tree {
     root: Option<Arc<Node>>,
     len: usize,
 }
@@ -96,29 +96,28 @@ impl Tree {
         }
     }
 
-    /// Sets a key.
-    pub(super) fn insert(&mut self, key: Key, value: Slice) {
+    /// Sets a key; returns its value before.
+    pub(super) fn insert(&mut self, key: Key, value: Slice) -> Option<Slice> {
         let Some(root) = &mut self.root else {
             (self.root, self.len) = (Some(Arc::new(Node::Leaf(vec![(key, value)]))), 1);
-            return;
+            return None;
         };
-        let (added, split) = insert(root, key, value);
-        self.len += usize::from(added);
+        let (before, split) = insert(root, key, value);
+        self.len += usize::from(before.is_none());
         if let Some(right) = split {
             let left = (Key::new(&[]), Arc::clone(root));
             *root = Arc::new(Node::Inner(vec![left, right]));
         }
+        before
     }
 
-    /// Removes a key, present or not.
-    pub(super) fn remove(&mut self, key: &[u8]) {
+    /// Removes a key, present or not; returns its value.
+    pub(super) fn remove(&mut self, key: &[u8]) -> Option<Slice> {
         // Nothing is copied for a key that is not there.
-        if self.get(key).is_none() {
-            return;
-        }
+        self.get(key)?;
         self.len -= 1;
         let root = self.root.as_mut().expect("it has an entry");
-        remove(root, key);
+        let before = remove(root, key);
         while let Node::Inner(children) = &**root
             && let [(_, only)] = &children[..]
         {
@@ -127,6 +126,7 @@ impl Tree {
         if root.len() == 0 {
             self.root = None;
         }
+        Some(before)
     }
 
     /// Entries from a key on, in ascending order of keys. The iterator goes on over the map as it is now.
@@ -163,26 +163,23 @@ fn find(entries: &[(Key, Slice)], key: &[u8]) -> Result<usize, usize> {
     entries.binary_search_by(|(other, _)| (**other).cmp(key))
 }
 
-/// Whether the key is new, and what was split off.
-fn insert(node: &mut Arc<Node>, key: Key, value: Slice) -> (bool, Split) {
+/// The value before, if the key is not new, and what was split off.
+fn insert(node: &mut Arc<Node>, key: Key, value: Slice) -> (Option<Slice>, Split) {
     match Arc::make_mut(node) {
         Node::Leaf(entries) => match find(entries, &key) {
-            Ok(at) => {
-                entries[at].1 = value;
-                (false, None)
-            }
+            Ok(at) => (Some(std::mem::replace(&mut entries[at].1, value)), None),
             Err(at) => {
                 entries.insert(at, (key, value));
-                (true, split(entries, Node::Leaf))
+                (None, split(entries, Node::Leaf))
             }
         },
         Node::Inner(children) => {
             let at = child_at(children, &key);
-            let (added, below) = insert(&mut children[at].1, key, value);
+            let (before, below) = insert(&mut children[at].1, key, value);
             if let Some(right) = below {
                 children.insert(at + 1, right);
             }
-            (added, split(children, Node::Inner))
+            (before, split(children, Node::Inner))
         }
     }
 }
@@ -194,16 +191,16 @@ fn split<T>(entries: &mut Vec<(Key, T)>, node: impl FnOnce(Vec<(Key, T)>) -> Nod
     })
 }
 
-/// Removes a key that is below `node`, which may be left empty.
-fn remove(node: &mut Arc<Node>, key: &[u8]) {
+/// Removes a key that is below `node`, which may be left empty; returns its value.
+fn remove(node: &mut Arc<Node>, key: &[u8]) -> Slice {
     match Arc::make_mut(node) {
         Node::Leaf(entries) => {
             let at = find(entries, key).expect("it was found before");
-            entries.remove(at);
+            entries.remove(at).1
         }
         Node::Inner(children) => {
             let at = child_at(children, key);
-            remove(&mut children[at].1, key);
+            let before = remove(&mut children[at].1, key);
             let left = at.saturating_sub(1);
             match children[at].1.len() {
                 0 => drop(children.remove(at)),
@@ -216,6 +213,7 @@ fn remove(node: &mut Arc<Node>, key: &[u8]) {
                 }
                 _ => {}
             }
+            before
         }
     }
 }

@@ -114,8 +114,8 @@ proptest! {
 fn what_is_removed_leaves_no_sparse_nodes_behind() {
     let mut tree = Tree::default();
     let key = |number: u32| Key::new(&number.to_be_bytes());
-    (0..20_000).for_each(|number| tree.insert(key(number), Slice::default()));
-    (0..20_000).filter(|number| number % 40 != 0).for_each(|number| tree.remove(&key(number)));
+    (0..20_000).for_each(|number| drop(tree.insert(key(number), Slice::default())));
+    (0..20_000).filter(|number| number % 40 != 0).for_each(|number| drop(tree.remove(&key(number))));
     fn nodes(node: &Node) -> usize {
         match node {
             Node::Leaf(_) => 1,
