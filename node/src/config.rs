@@ -1,9 +1,9 @@
 //! What a node is told.
 
-use crate::{datadir::DataDir, error::NodeError};
+use crate::{datadir::DataDir, error::NodeError, ordering::Ordering};
 use alloy_signer_local::PrivateKeySigner;
 use mundi_chain::{DeveloperGenesis, Genesis, LedgerConfig};
-use mundi_consensus::{NextBlock, SoloConfig};
+use mundi_consensus::NextBlock;
 use mundi_rpc_context::Limits;
 use mundi_rpc_dev::Fork;
 use mundi_rpc_server::ServerConfig;
@@ -56,8 +56,8 @@ pub struct NodeConfig {
     pub gas_limit: Option<u64>,
     /// What the pool takes.
     pub pool: mundi_mempool::Config,
-    /// How blocks are ordered.
-    pub sequencer: SoloConfig,
+    /// Who orders its blocks. Default: the node, alone.
+    pub ordering: Ordering,
     /// How much a request may ask for.
     pub limits: Limits,
     /// Requests that wait for a thread at most. Default: 4,096.
@@ -83,7 +83,7 @@ impl NodeConfig {
             ledger: LedgerConfig::default(),
             gas_limit: None,
             pool: mundi_mempool::Config::default(),
-            sequencer: SoloConfig::default(),
+            ordering: Ordering::default(),
             limits: Limits::default(),
             most_waiting: 4096,
             server: ServerConfig::default(),
@@ -96,7 +96,14 @@ impl NodeConfig {
 
     /// Refuses what must not be.
     pub(crate) fn check(&self) -> Result<(), NodeError> {
-        let Some(Developer { allow_public: false, .. }) = self.developer else { return Ok(()) };
+        let Some(developer) = &self.developer else { return Ok(()) };
+        if !self.ordering.is_solo() {
+            let why = "a developers' chain is ordered by its node alone: developers' methods steer blocks, which others would have to agree to";
+            return Err(NodeError::Settings(why.into()));
+        }
+        if developer.allow_public {
+            return Ok(());
+        }
         let public = [self.server.http, self.server.ws].into_iter().flatten();
         let public = public.into_iter().find(|address| !address.ip().to_canonical().is_loopback());
         public.map_or(Ok(()), |address| Err(NodeError::Public { address }))

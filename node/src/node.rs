@@ -4,24 +4,23 @@ use crate::{
     config::{ChainSource, NodeConfig},
     datadir::{Chain, DataDir},
     error::NodeError,
-    follow::{Follower, next_head},
+    follow::DecidedHeads,
     metrics::{BlockFigures, Figures, Gauges},
     monitor::Monitor,
     narrate::Narrator,
+    ordering::Orderer,
     serve,
     threads::Threads,
 };
-use mundi_chain::{
-    Beneath, Genesis, Ledger, LedgerConfig, LedgerEvent, LedgerPools, PayloadSource, Sequencer,
-};
-use mundi_consensus::{Mining, Solo, SoloConfig, SystemClock};
+use mundi_chain::{Beneath, Genesis, Ledger, LedgerConfig, LedgerEvent, LedgerPools, Sequencer};
+use mundi_consensus::Solo;
 use mundi_execution::StateChanges;
 use mundi_mempool::{Journal, Mempool};
 use mundi_rpc_context::{Accounts, Context, Ctx, Methods, Workers};
 use mundi_rpc_dev::{Fork, ForkedChain, Setup, Workbench};
 use mundi_rpc_server::{ServerConfig, ServerHandle};
 use mundi_state::Store;
-use std::{fmt, fs, io, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{fmt, fs, net::SocketAddr, path::PathBuf, sync::Arc};
 use tokio::sync::broadcast::error::RecvError;
 
 /// Where a node can be reached.
@@ -43,7 +42,7 @@ pub struct Addresses {
 pub struct Node {
     threads: Arc<Threads>,
     context: Ctx,
-    solo: Arc<Solo>,
+    orderer: Orderer,
     bench: Option<Arc<Workbench>>,
     fork: Option<Arc<Fork>>,
     /// Where the chain is dumped to at the end.
@@ -83,10 +82,11 @@ impl Node {
             ledger.edit(edits)?;
         }
 
-        let head = next_head(&spec, &ledger_config, &ledger.head(), None);
+        let head = mundi_mempool::head_after(&spec, &ledger.head());
         let pool = Arc::new(Mempool::new(config.pool, Arc::clone(&spec), head));
-        let follower = Arc::new(Follower::new(spec, ledger_config, Arc::clone(&pool)));
-        ledger.observe(Arc::clone(&follower) as _);
+        if config.developer.is_none() {
+            ledger.observe(Arc::clone(&pool) as _);
+        }
         ledger.observe(Arc::new(Narrator));
         if let Some(folder) = &opened.folder {
             bring_back(&pool, folder, config.journal_bytes, &threads)?;
@@ -98,14 +98,13 @@ impl Node {
             tracing::warn!(target: "node", %error, "the trusted setup of blobs is loaded when it is needed");
         }
 
-        // Until everything is decided no block is made.
-        let mining = config.sequencer.mining;
-        let sequencer = SoloConfig { mining: Mining::Manual, ..config.sequencer };
-        let source: Arc<dyn PayloadSource> = Arc::clone(&pool) as _;
-        let solo = Solo::start(Arc::clone(&ledger), source, Arc::new(SystemClock), sequencer);
-        let failed = |error: io::Error| NodeError::Threads { kind: "sequencer", reason: error.to_string() };
-        let solo = Arc::new(solo.map_err(failed)?);
-        follower.follow(&solo);
+        let orderer = config.ordering.start(&ledger, &pool)?;
+        // Others have no say in what the next block is like.
+        let steered = orderer.solo().filter(|_| config.developer.is_some()).cloned();
+        if let Some(solo) = &steered {
+            let (pool, solo) = (Arc::clone(&pool), Arc::downgrade(solo));
+            ledger.observe(Arc::new(DecidedHeads { spec, config: ledger_config, pool, solo }));
+        }
 
         let workers = Workers::new(Arc::clone(&threads.rpc), config.most_waiting);
         if let (Some(figures), Some(monitor)) = (&figures, &monitor) {
@@ -121,14 +120,14 @@ impl Node {
         let context = Arc::new(Context {
             ledger,
             pool,
-            sequencer: Arc::clone(&solo) as _,
+            sequencer: orderer.sequencer(),
             workers,
             limits: config.limits,
             accounts: Accounts::new(developer.signers),
             client_version: config.client_version,
-            developer: is_developers.then(|| Arc::clone(&solo)),
+            developer: steered,
         });
-        let bench = if is_developers {
+        let bench = if let Some(solo) = &context.developer {
             solo.decide(|next| *next = developer.next);
             context.accounts.impersonate_all(developer.impersonate_all);
             let genesis = opened.fork.is_none().then(|| Arc::new(genesis));
@@ -140,7 +139,7 @@ impl Node {
         let mut node = Self {
             threads,
             context,
-            solo,
+            orderer,
             bench,
             fork: opened.fork,
             dump: None,
@@ -164,7 +163,7 @@ impl Node {
         };
         node.server = Some(server);
         node.dump = developer.dump;
-        node.solo.set_mining(mining);
+        node.orderer.begin();
         if let Some(monitor) = &node.monitor {
             monitor.set_ready(true);
         }
@@ -182,8 +181,13 @@ impl Node {
     }
 
     /// Who orders them.
-    pub const fn sequencer(&self) -> &Arc<Solo> {
-        &self.solo
+    pub fn sequencer(&self) -> &Arc<dyn Sequencer> {
+        &self.context.sequencer
+    }
+
+    /// The same, where the node orders alone.
+    pub const fn solo(&self) -> Option<&Arc<Solo>> {
+        self.orderer.solo()
     }
 
     /// What developers' methods work on, on a developers' chain.
@@ -246,7 +250,7 @@ impl Node {
         {
             tracing::warn!(target: "node", "some calls took too long and were cut off");
         }
-        self.solo.stop();
+        self.context.sequencer.stop();
         let dumped = self.write_dump();
         let closed = self.context.ledger.close();
         let journal = self.context.pool.sync_journal();

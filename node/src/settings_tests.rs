@@ -1,6 +1,6 @@
 use super::*;
-use crate::DataDir;
-use mundi_consensus::Mining;
+use crate::{DataDir, Ordering};
+use mundi_consensus::{Mining, SoloConfig};
 use std::num::NonZeroUsize;
 
 #[test]
@@ -24,7 +24,7 @@ fn defaults_are_those_of_the_parts() {
     assert_eq!(config.server.http, mundi_rpc_server::ServerConfig::default().http);
     assert_eq!(config.server.ws, config.server.http);
     assert_eq!(format!("{:?}", config.pool), format!("{:?}", mundi_mempool::Config::default()));
-    assert_eq!(format!("{:?}", config.sequencer), format!("{:?}", mundi_consensus::SoloConfig::default()));
+    assert_eq!(format!("{:?}", config.ordering), format!("{:?}", Ordering::default()));
     assert_eq!(format!("{:?}", config.state), format!("{:?}", mundi_state::Config::default()));
     assert_eq!(config.gas_limit, None);
     assert_eq!(config.ledger.extra_data, mundi_chain::LedgerConfig::default().extra_data);
@@ -45,7 +45,7 @@ fn flags_go_before_variables_and_these_before_the_file() {
     let config = settings.node(DataDir::new("/nowhere")).unwrap();
     assert_eq!(config.server.http.unwrap().to_string(), "127.0.0.2:5");
     assert_eq!(config.server.ws.unwrap().to_string(), "127.0.0.2:4");
-    assert_eq!(config.sequencer.mining, Mining::Manual);
+    assert!(matches!(config.ordering, Ordering::Solo(SoloConfig { mining: Mining::Manual, .. })));
     let shown = settings.show();
     for line in [
         "port = 5  # command line",

@@ -59,7 +59,7 @@ fn include(node: &Node, nonce: u64) -> B256 {
     let mut events = node.ledger().events();
     let chain_id = node.ledger().spec().chain_id();
     let hash = node.pool().submit_raw(&transfer(chain_id, nonce), Origin::Local).unwrap();
-    mundi_chain::Sequencer::wake(&**node.sequencer());
+    node.sequencer().wake();
     while node.ledger().transaction(&hash).unwrap().is_none() {
         events.blocking_recv().unwrap();
     }

@@ -19,7 +19,7 @@ use eyre::WrapErr as _;
 use mundi_chain::{DeveloperGenesis, EthereumHardfork, Genesis};
 use mundi_consensus::{Clock as _, Mining, NextBlock, SoloConfig, SystemClock};
 use mundi_mempool::Order;
-use mundi_node::{ChainSource, DataDir, Developer, Node, NodeConfig, ThreadConfig, Threads};
+use mundi_node::{ChainSource, DataDir, Developer, Node, NodeConfig, Ordering, ThreadConfig, Threads};
 use mundi_rpc_dev::{DEFAULT_MNEMONIC, Dump, Fork, ForkConfig, MAX_DUMP_BYTES, developer_accounts};
 use mundi_rpc_server::{Origins, ServerConfig};
 use mundi_state::Config;
@@ -120,11 +120,11 @@ fn config(args: &DevArgs, wallet: &Wallet) -> eyre::Result<NodeConfig> {
     if old.is_some_and(|fork| fork < EthereumHardfork::London) {
         config.pool.min_priority_fee = args.blocks.gas_price.unwrap_or_default();
     }
-    let transactions = args.blocks.max_transactions;
-    config.sequencer = SoloConfig { mining, ..SoloConfig::default() };
-    if let Some(most) = transactions {
-        config.sequencer.payload_transactions = most.get();
+    let mut solo = SoloConfig { mining, ..SoloConfig::default() };
+    if let Some(most) = args.blocks.max_transactions {
+        solo.payload_transactions = most.get();
     }
+    config.ordering = Ordering::Solo(solo);
     let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
     let address = Some(SocketAddr::new(args.server.host, args.server.port));
     config.server = ServerConfig {

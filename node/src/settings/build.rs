@@ -1,7 +1,7 @@
 //! From settings to what a node is told.
 
 use super::{Settings, SettingsError, Source, kind};
-use crate::{ChainSource, DataDir, NodeConfig, ThreadConfig, datadir::read_genesis};
+use crate::{ChainSource, DataDir, NodeConfig, Ordering, ThreadConfig, datadir::read_genesis};
 use alloy_primitives::{Address, Bytes};
 use mundi_chain::{Genesis, LedgerConfig};
 use mundi_consensus::{Mining, SoloConfig};
@@ -92,7 +92,7 @@ impl Settings {
         };
         config.gas_limit = self.get("blocks.gas_limit").map(|_| self.number("blocks.gas_limit"));
         config.pool = self.pool();
-        config.sequencer = self.sequencer();
+        config.ordering = Ordering::Solo(self.solo());
         config.limits = self.limits();
         config.most_waiting = self.count("rpc.waiting");
         config.journal_bytes = self.size("pool.journal");
@@ -118,7 +118,7 @@ impl Settings {
         }
     }
 
-    fn sequencer(&self) -> SoloConfig {
+    fn solo(&self) -> SoloConfig {
         let interval = self.time("blocks.interval");
         let mining = match (self.flag("blocks.mine"), interval.is_zero()) {
             (false, _) => Mining::Manual,
@@ -211,7 +211,7 @@ impl Settings {
         self.get(name).unwrap_or_else(|| panic!("{name} has a default, or is there"))
     }
 
-    fn text(&self, name: &str) -> &str {
+    pub(super) fn text(&self, name: &str) -> &str {
         self.value(name).as_str().expect("it is text")
     }
 
