@@ -87,6 +87,19 @@ pub trait PayloadSource: Send + Sync {
     fn returned(&self, transactions: &[Arc<OrderedTransaction>]);
 }
 
+/// A source beside others: several order from sources of their own, which hold some of the same transactions.
+pub trait SharedSource: PayloadSource {
+    /// A payload, of whomever, holds these in this order: what the source has of them is treated as if it had been handed out.
+    /// Says which these are: those to [release](Self::release) if the payload comes to nothing.
+    fn claim(&self, hashes: &[B256]) -> Vec<B256>;
+
+    /// These were handed out or claimed, and are in no payload after all.
+    fn release(&self, hashes: &[B256]);
+
+    /// A transaction that the source has, so that nobody has to find out again who sent it.
+    fn known(&self, hash: &B256) -> Option<Arc<OrderedTransaction>>;
+}
+
 /// How much of the chain cannot change any more, by height.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Finality {

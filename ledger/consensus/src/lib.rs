@@ -3,8 +3,27 @@
 //! [`Solo`] orders on its own, for networks of one node and for developers. It stands behind the
 //! [`Sequencer`](mundi_chain::Sequencer) trait, as does everything that orders.
 
+mod archive;
+pub mod bft;
 mod clock;
+mod dealer;
+pub mod dkg;
+mod dissemination;
+mod files;
+mod limits;
+mod payload;
+mod rules;
+mod scheme;
 mod solo;
 
+pub use archive::Archive;
 pub use clock::{Clock, SystemClock};
+pub use dealer::{Dealt, deal};
+pub use dissemination::{Coded, Dissemination, LEAST_CODED, Whole};
+pub use files::{Committee, FileError, Member, MOST_VALIDATORS, NetworkFile, ValidatorFile};
+pub use payload::{Anchor, Beacon, Bounds, Content, Header, Payload};
+pub use rules::{Pace, Rules};
+pub use scheme::{
+    Certificate, Digest, GroupKey, InvalidGroupKey, PrivateKey, PublicKey, Scheme, Share, Sharing, namespace,
+};
 pub use solo::{Mining, NextBlock, ProduceError, Solo, SoloConfig};

@@ -10,11 +10,11 @@
 //! ## Limits
 //! Its answer to when a block is final is: when it is written.
 
-use crate::clock::Clock;
+use crate::{clock::Clock, limits::proposal_limits};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use mundi_chain::{
     Finality, Ledger, LedgerError, OrderedTransaction, Payload, PayloadSource, ProposalLimits, Sealed,
-    Sequencer, next_base_fee,
+    Sequencer,
 };
 use std::{
     collections::VecDeque,
@@ -334,19 +334,14 @@ impl Shared {
     }
 
     fn limits(&self) -> ProposalLimits {
-        let head = self.ledger.head();
-        let header = &head.block.header;
+        let limits = proposal_limits(&self.ledger);
         let next = self.next.lock().expect("no holder panics").clone();
-        let point = self.ledger.point(&head.block);
-        let blobs = self.ledger.spec().blob_params_at(point);
-        let excess = header.excess_blob_gas.unwrap_or_default();
         ProposalLimits {
-            gas: next.gas_limit.unwrap_or(header.gas_limit),
+            gas: next.gas_limit.unwrap_or(limits.gas),
             bytes: self.config.payload_bytes,
-            blobs: blobs.map_or(0, |params| params.max_blob_count),
             transactions: self.config.payload_transactions,
-            base_fee: next.base_fee.or(next.fixed_base_fee).unwrap_or_else(|| next_base_fee(header)),
-            blob_base_fee: blobs.map_or(0, |params| params.calc_blob_fee(excess)),
+            base_fee: next.base_fee.or(next.fixed_base_fee).unwrap_or(limits.base_fee),
+            ..limits
         }
     }
 

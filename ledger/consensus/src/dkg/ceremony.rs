@@ -68,7 +68,7 @@ impl Ceremony {
             participant.check()?;
             if let Some(first) = owners.insert(&participant.key, &participant.name) {
                 return Err(DkgError::SameKey {
-                    key: participant.key.clone(),
+                    key: Box::new(participant.key.clone()),
                     first: first.clone(),
                     second: participant.name.clone(),
                 });

@@ -32,7 +32,7 @@ pub enum DkgError {
     #[error("{first} and {second} have the same public key {key}: give each validator a key of its own")]
     SameKey {
         /// The key.
-        key: PublicKey,
+        key: Box<PublicKey>,
         /// One participant.
         first: String,
         /// The other.
@@ -66,7 +66,7 @@ pub enum DkgError {
     )]
     NotParticipant {
         /// The public key of the private key given.
-        key: PublicKey,
+        key: Box<PublicKey>,
     },
     /// Called from where it would block other work.
     #[error(

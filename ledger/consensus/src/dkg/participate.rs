@@ -123,7 +123,7 @@ impl<S, R> Channels<S, R> {
 /// Takes part in a ceremony until it has the outcome and the others do not need it any more.
 ///
 /// The [module's documentation](super) says what happens. `context` has to give randomness fit for secrets.
-/// When this returns, everything that it started has ended.
+/// What it started has ended when it returns an outcome, and is being ended when it returns an error.
 pub async fn participate<E, M, B, T, S, R>(
     context: E,
     participation: Participation<M, B, T>,
@@ -144,7 +144,7 @@ where
     let me = signer.public_key();
     let peers = ceremony.keys();
     if peers.position(&me).is_none() {
-        return Err(DkgError::NotParticipant { key: me });
+        return Err(DkgError::NotParticipant { key: Box::new(me) });
     }
 
     let (mut announcements, mut presence) = channels.presence;
@@ -293,6 +293,15 @@ impl Running {
         if let Some(engine) = self.engine.as_ref() {
             engine.abort();
             let _ = (&mut self.engine).await;
+            self.engine = None.into();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(engine) = self.engine.as_ref() {
+            engine.abort();
         }
     }
 }

@@ -21,7 +21,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     num::{NonZeroU32, NonZeroUsize},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -78,7 +78,7 @@ pub fn run(config: DkgConfig) -> Result<DkgOutcome, DkgError> {
     config.ceremony.check()?;
     let me = config.signer.public_key();
     if config.ceremony.keys().position(&me).is_none() {
-        return Err(DkgError::NotParticipant { key: me });
+        return Err(DkgError::NotParticipant { key: Box::new(me) });
     }
     let network = network_config(&config)?;
     let _locked = lock(&config.directory)?;
@@ -181,9 +181,13 @@ fn network_config(config: &DkgConfig) -> Result<discovery::Config<Handshake>, Dk
 }
 
 /// Makes the directory and keeps other processes out of it until the file returned is dropped.
-fn lock(directory: &PathBuf) -> Result<File, DkgError> {
+fn lock(directory: &Path) -> Result<File, DkgError> {
     let failed = |path: PathBuf| move |source| DkgError::Directory { path, source };
-    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed(directory.clone()))?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(failed(directory.to_path_buf()))?;
     let path = directory.join("lock");
     let file = OpenOptions::new()
         .write(true)
@@ -194,7 +198,7 @@ fn lock(directory: &PathBuf) -> Result<File, DkgError> {
         .map_err(failed(path.clone()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(DkgError::Locked { path: directory.clone() }),
+        Err(TryLockError::WouldBlock) => Err(DkgError::Locked { path: directory.to_path_buf() }),
         Err(TryLockError::Error(source)) => Err(DkgError::Directory { path, source }),
     }
 }

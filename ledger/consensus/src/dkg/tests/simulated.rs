@@ -14,7 +14,7 @@ use commonware_runtime::{
     Clock as _, Handle, Quota, Runner as _, Spawner as _, Supervisor as _, deterministic,
 };
 use commonware_utils::{NZU32, NZUsize, Probability, probability};
-use std::{fs, future::Future, num::NonZeroUsize, time::Duration};
+use std::{fs, future::Future, num::NonZeroUsize, path::PathBuf, rc::Rc, time::Duration};
 use tempfile::TempDir;
 
 type Outcome = Result<DkgOutcome, DkgError>;
@@ -31,12 +31,27 @@ struct Table {
     oracle: Oracle<PublicKey, deterministic::Context>,
     ceremony: Ceremony,
     signers: Vec<PrivateKey>,
-    directory: TempDir,
+    directory: PathBuf,
+    /// On which channel each participant deals.
+    dealings: fn(usize) -> u64,
+    /// The directory, if it is to vanish with the participants.
+    _vanishing: Option<TempDir>,
 }
 
 impl Table {
-    /// Links all to all. Of so many messages some get lost.
     async fn new(context: &deterministic::Context, participants: u64, arrive: Probability) -> Self {
+        let vanishing = tempfile::tempdir().unwrap();
+        let table = Self::new_in(context, participants, arrive, vanishing.path().into()).await;
+        Self { _vanishing: Some(vanishing), ..table }
+    }
+
+    /// Links all to all. Messages arrive with a probability of `arrive`; secrets are kept in `directory`.
+    async fn new_in(
+        context: &deterministic::Context,
+        participants: u64,
+        arrive: Probability,
+        directory: PathBuf,
+    ) -> Self {
         let (ceremony, signers) = ceremony(participants);
         let config = Config {
             max_size: ceremony.max_message_size(),
@@ -47,8 +62,9 @@ impl Table {
         let (network, oracle) =
             Network::new_with_peers(context.child("network"), config, ceremony.keys()).await;
         network.start();
-        let directory = tempfile::tempdir().unwrap();
-        let table = Self { context: context.child("table"), oracle, ceremony, signers, directory };
+        let context = context.child("table");
+        let dealings = |_| 6;
+        let table = Self { context, oracle, ceremony, signers, directory, dealings, _vanishing: None };
         for from in 0..table.signers.len() {
             for to in 0..table.signers.len() {
                 if from != to {
@@ -79,7 +95,7 @@ impl Table {
             resolver: register(3).await.unwrap(),
             backfill: register(4).await.unwrap(),
             broadcast: register(5).await.unwrap(),
-            dealings: register(6).await.unwrap(),
+            dealings: register((self.dealings)(index)).await.unwrap(),
         };
         let participation = Participation {
             ceremony: self.ceremony.clone(),
@@ -103,8 +119,8 @@ impl Table {
         handles
     }
 
-    fn secrets(&self, index: usize) -> std::path::PathBuf {
-        self.directory.path().join(format!("node{index}"))
+    fn secrets(&self, index: usize) -> PathBuf {
+        self.directory.join(format!("node{index}"))
     }
 
     /// Waits until a participant has stored a secret that begins like this.
@@ -147,9 +163,12 @@ async fn succeed(handles: Vec<Handle<Outcome>>) -> Vec<DkgOutcome> {
         .collect()
 }
 
+fn config(seed: u64) -> deterministic::Config {
+    deterministic::Config::new().with_seed(seed).with_timeout(Some(Duration::from_secs(3_600)))
+}
+
 fn simulate<F: Future>(seed: u64, scenario: impl FnOnce(deterministic::Context) -> F) -> F::Output {
-    let config = deterministic::Config::new().with_seed(seed).with_timeout(Some(Duration::from_secs(3_600)));
-    deterministic::Runner::new(config).start(scenario)
+    deterministic::Runner::new(config(seed)).start(scenario)
 }
 
 /// Everybody takes part; the key, what is public, and the trace of the run.
@@ -209,15 +228,35 @@ fn a_participant_that_is_killed_goes_on_where_it_was() {
 }
 
 #[test]
-fn all_that_are_killed_go_on_where_they_were() {
-    simulate(5, |context| async move {
-        let table = Table::new(&context, 4, probability!(1.0)).await;
-        let handles = table.start_all().await;
-        table.stored(0, "dealing-").await;
-        handles.iter().for_each(Handle::abort);
-        context.sleep(Duration::from_secs(30)).await;
-        let outcomes = succeed(table.start_all().await).await;
-        assert_one_key(&table.ceremony, &outcomes);
+fn after_a_power_failure_all_go_on_where_they_were() {
+    let directory = Rc::new(tempfile::tempdir().unwrap());
+    for moment in ["seed-", "dealing-", "share-"] {
+        let (before, after) = (Rc::clone(&directory), Rc::clone(&directory));
+        let runner = deterministic::Runner::new(config(5));
+        // Whatever was not synced is lost with the end of the first run.
+        let ((), crashed) = runner.start_and_recover(|context| async move {
+            let table = Table::new_in(&context, 4, probability!(1.0), before.path().join(moment)).await;
+            let _running = table.start_all().await;
+            table.stored(0, moment).await;
+        });
+        deterministic::Runner::from(crashed).start(|context| async move {
+            let table = Table::new_in(&context, 4, probability!(1.0), after.path().join(moment)).await;
+            let outcomes = succeed(table.start_all().await).await;
+            assert_one_key(&table.ceremony, &outcomes);
+            assert_eq!(outcomes[0].revealed, []);
+        });
+    }
+}
+
+#[test]
+fn a_ceremony_without_dealings_makes_no_key() {
+    simulate(13, |context| async move {
+        let mut table = Table::new(&context, 4, probability!(1.0)).await;
+        table.dealings = |index| 100 + index as u64;
+        for outcome in finish(table.start_all().await).await {
+            let error = outcome.expect_err("nobody dealt to anybody else");
+            assert!(matches!(error, DkgError::NoKey), "{error}");
+        }
     });
 }
 
@@ -333,6 +372,6 @@ fn only_participants_take_part() {
         table.ceremony.participants.pop();
         table.ceremony.required = 3;
         let error = table.start(3).await.await.expect("no panic").expect_err("not invited");
-        assert!(matches!(error, DkgError::NotParticipant { key } if key == table.key(3)));
+        assert!(matches!(error, DkgError::NotParticipant { key } if *key == table.key(3)));
     });
 }

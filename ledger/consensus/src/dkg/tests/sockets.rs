@@ -13,9 +13,9 @@ use std::{
     time::Duration,
 };
 
-/// Four participants at addresses of this machine that were free a moment ago.
-fn at_free_ports() -> (Ceremony, Vec<PrivateKey>) {
-    let (mut ceremony, signers) = ceremony(4);
+/// Participants at addresses of this machine that were free a moment ago.
+fn at_free_ports(participants: u64) -> (Ceremony, Vec<PrivateKey>) {
+    let (mut ceremony, signers) = ceremony(participants);
     let listeners: Vec<_> = signers.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     for (participant, listener) in ceremony.participants.iter_mut().zip(&listeners) {
         participant.address = listener.local_addr().unwrap().to_string();
@@ -52,7 +52,7 @@ fn run_all(ceremony: &Ceremony, signers: &[PrivateKey], directory: &Path) -> Vec
 #[test]
 fn four_nodes_make_one_key_over_the_network() {
     let directory = tempfile::tempdir().unwrap();
-    let (mut ceremony, signers) = at_free_ports();
+    let (mut ceremony, signers) = at_free_ports(4);
     // On a machine that is busy with other tests, one may be too slow to acknowledge.
     ceremony.required = 3;
     let outcomes = run_all(&ceremony, &signers, directory.path());
@@ -74,7 +74,7 @@ fn four_nodes_make_one_key_over_the_network() {
 #[test]
 fn what_cannot_run_says_why() {
     let directory = tempfile::tempdir().unwrap();
-    let (ceremony, signers) = at_free_ports();
+    let (ceremony, signers) = at_free_ports(4);
     let refused = |config: DkgConfig| run(config).expect_err("it cannot run");
     let good = || config(&ceremony, &signers[0], 0, directory.path());
 
@@ -103,7 +103,7 @@ fn what_cannot_run_says_why() {
 #[test]
 fn only_one_process_uses_a_directory() {
     let directory = tempfile::tempdir().unwrap();
-    let (ceremony, signers) = at_free_ports();
+    let (ceremony, signers) = at_free_ports(4);
     let held = directory.path().join("0");
     std::fs::create_dir_all(&held).unwrap();
     let lock = std::fs::File::create(held.join("lock")).unwrap();

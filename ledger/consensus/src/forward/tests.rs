@@ -1,0 +1,6 @@
+//! Five nodes on a simulated network.
+
+mod behaviour;
+mod bounds;
+mod mempools;
+mod world;
