@@ -1,0 +1,9 @@
+//! A network as text: a table of its nodes, and the screen on which it is watched.
+
+mod screen;
+mod table;
+mod text;
+
+pub use screen::{Screen, Size};
+pub use table::{frame, summary, table};
+pub use text::Paint;

@@ -1,0 +1,279 @@
+//! A node as its supervisor sees it: what state it is in, and what follows from what happens to it.
+
+use super::{process::Process, readings::Readings};
+use crate::{
+    layout::NodePlace,
+    snapshot::{NodeState, NodeView},
+};
+use rustix::process::Signal;
+use std::{io, os::unix::process::ExitStatusExt as _, process::ExitStatus, time::Duration};
+use tokio::time::Instant;
+
+/// For how long one that is up may not answer before it is called silent.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// What was wished of a node that is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Stop { then_start: bool, until: Instant, overdue: bool },
+    Kill,
+}
+
+/// A node.
+pub(super) struct Node {
+    pub(super) place: NodePlace,
+    pub(super) process: Option<Process>,
+    pub(super) readings: Readings,
+    /// How often it was started; tells what comes from an older process.
+    pub(super) starts: u32,
+    /// Whether somebody is asking it.
+    pub(super) is_asked: bool,
+    state: NodeState,
+    wish: Option<Wish>,
+    ended: Option<String>,
+    last_lines: Vec<String>,
+}
+
+/// What is to be done when a node has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Nothing,
+    Start,
+}
+
+impl Node {
+    pub(super) fn new(place: NodePlace) -> Self {
+        Self {
+            place,
+            process: None,
+            readings: Readings::default(),
+            starts: 0,
+            is_asked: false,
+            state: NodeState::Stopped,
+            wish: None,
+            ended: None,
+            last_lines: Vec::new(),
+        }
+    }
+
+    pub(super) fn state(&self) -> NodeState {
+        self.state
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.place.name
+    }
+
+    /// How it ended.
+    pub(super) fn how_it_ended(&self) -> &str {
+        self.ended.as_deref().unwrap_or("it was not started")
+    }
+
+    /// It was started, or could not be.
+    pub(super) fn started(&mut self, process: io::Result<Process>) {
+        self.starts += 1;
+        self.wish = None;
+        self.is_asked = false;
+        self.readings = Readings::default();
+        self.last_lines.clear();
+        match process {
+            Ok(process) => {
+                (self.process, self.state, self.ended) = (Some(process), NodeState::Starting, None);
+            }
+            Err(error) => {
+                (self.process, self.state) = (None, NodeState::Failed);
+                self.ended = Some(format!("cannot be started: {error}"));
+            }
+        }
+    }
+
+    fn signal(&self, signals: &[Signal]) {
+        for signal in signals {
+            self.process.iter().for_each(|process| process.signal(*signal));
+        }
+    }
+
+    /// Tells it to end in good order.
+    pub(super) fn stop(&mut self, then_start: bool, until: Instant) {
+        // One that sleeps has to wake up to end.
+        self.signal(&[Signal::TERM, Signal::CONT]);
+        self.wish = Some(Wish::Stop { then_start, until, overdue: false });
+        self.state = NodeState::Stopping;
+    }
+
+    /// Ends it.
+    pub(super) fn kill(&mut self) {
+        self.signal(&[Signal::KILL]);
+        self.wish = Some(Wish::Kill);
+    }
+
+    /// Lets it sleep.
+    pub(super) fn pause(&mut self) {
+        self.signal(&[Signal::STOP]);
+        self.state = NodeState::Paused;
+    }
+
+    /// Wakes it up.
+    pub(super) fn resume(&mut self) {
+        self.signal(&[Signal::CONT]);
+        // Up as soon as it answers.
+        self.state = NodeState::Starting;
+    }
+
+    /// Kills it if it has taken too long to end. Whether that was just done.
+    pub(super) fn hurry(&mut self, now: Instant) -> bool {
+        match &mut self.wish {
+            Some(Wish::Stop { until, overdue, .. }) if !*overdue && now >= *until => {
+                *overdue = true;
+                self.signal(&[Signal::KILL]);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// It answered, or did not.
+    pub(super) fn answered(&mut self, now: Instant, is_answer: bool) {
+        match (self.state, is_answer) {
+            (NodeState::Starting | NodeState::Silent, true) => self.state = NodeState::Up,
+            (NodeState::Up, false) => {
+                let since = self.readings.latest();
+                if since.is_none_or(|since| now.duration_since(since) >= SILENCE) {
+                    self.state = NodeState::Silent;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// It has ended.
+    pub(super) fn ended(&mut self, status: io::Result<ExitStatus>) -> Next {
+        let process = self.process.take();
+        let how = match &status {
+            Ok(status) => describe(*status),
+            Err(error) => format!("it cannot be waited for: {error}"),
+        };
+        // A signal may reach it before it listens for signals.
+        let in_order =
+            status.is_ok_and(|status| status.success() || status.signal() == Some(Signal::TERM.as_raw()));
+        let (state, next) = match self.wish.take() {
+            Some(Wish::Kill) => (NodeState::Killed, Next::Nothing),
+            Some(Wish::Stop { then_start, overdue, .. }) if in_order || overdue => {
+                let next = if then_start { Next::Start } else { Next::Nothing };
+                (if overdue { NodeState::Killed } else { NodeState::Stopped }, next)
+            }
+            Some(Wish::Stop { then_start: true, .. }) => (NodeState::Failed, Next::Start),
+            _ => (NodeState::Failed, Next::Nothing),
+        };
+        self.state = state;
+        self.ended = Some(how);
+        self.last_lines = match state {
+            NodeState::Failed => process.map(|process| process.last_lines()).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        next
+    }
+
+    pub(super) fn view(&self, apart: bool) -> NodeView {
+        NodeView {
+            name: self.place.name.clone(),
+            state: self.state,
+            apart: apart && self.state.runs(),
+            pid: self.process.as_ref().and_then(|process| process.pid),
+            starts: self.starts,
+            ended: self.ended.clone(),
+            last_lines: self.last_lines.clone(),
+            rpc: self.place.rpc,
+            reading: self.readings.reading(),
+        }
+    }
+}
+
+fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (_, Some(signal)) => format!("signal {signal}"),
+        _ => "it ended".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::PeerKey;
+
+    fn node() -> Node {
+        let mut node = Node::new(NodePlace {
+            name: "node0".into(),
+            dir: ".".into(),
+            key: PeerKey([0; 32]),
+            public: String::new(),
+            listen: ([127, 0, 0, 1], 1).into(),
+            rpc: None,
+            metrics: None,
+        });
+        node.started(Err(io::Error::other("no such file")));
+        node
+    }
+
+    fn exit(code: i32) -> io::Result<ExitStatus> {
+        Ok(ExitStatus::from_raw(code << 8))
+    }
+
+    #[test]
+    fn what_cannot_be_started_has_failed() {
+        let node = node();
+        assert_eq!(
+            (node.state(), node.how_it_ended()),
+            (NodeState::Failed, "cannot be started: no such file")
+        );
+    }
+
+    #[test]
+    fn who_ends_unasked_has_failed_and_who_was_asked_has_stopped() {
+        let now = Instant::now();
+        let mut node = node();
+        assert_eq!((node.ended(exit(0)), node.state()), (Next::Nothing, NodeState::Failed));
+        node.stop(false, now);
+        assert_eq!((node.ended(exit(0)), node.state()), (Next::Nothing, NodeState::Stopped));
+        node.stop(true, now);
+        assert_eq!((node.ended(exit(0)), node.state()), (Next::Start, NodeState::Stopped));
+        node.stop(false, now);
+        assert_eq!((node.ended(exit(1)), node.state()), (Next::Nothing, NodeState::Failed));
+        assert_eq!(node.how_it_ended(), "exit status 1");
+        node.kill();
+        let killed = Ok(ExitStatus::from_raw(9));
+        assert_eq!((node.ended(killed), node.state()), (Next::Nothing, NodeState::Killed));
+        assert_eq!(node.how_it_ended(), "signal 9");
+    }
+
+    #[test]
+    fn who_takes_too_long_is_killed_once() {
+        let now = Instant::now();
+        let mut node = node();
+        node.stop(false, now + SILENCE);
+        assert!(!node.hurry(now));
+        assert!(node.hurry(now + SILENCE));
+        assert!(!node.hurry(now + SILENCE));
+        assert_eq!(
+            (node.ended(Ok(ExitStatus::from_raw(9))), node.state()),
+            (Next::Nothing, NodeState::Killed)
+        );
+    }
+
+    #[test]
+    fn who_does_not_answer_any_more_is_silent() {
+        let now = Instant::now();
+        let mut node = node();
+        node.state = NodeState::Starting;
+        node.answered(now, false);
+        assert_eq!(node.state(), NodeState::Starting);
+        node.readings.add(now, super::super::readings::Sample::default());
+        node.answered(now, true);
+        assert_eq!(node.state(), NodeState::Up);
+        node.answered(now + SILENCE / 2, false);
+        assert_eq!(node.state(), NodeState::Up);
+        node.answered(now + SILENCE, false);
+        assert_eq!(node.state(), NodeState::Silent);
+    }
+}
