@@ -10,6 +10,7 @@
 //! calls hands it in.
 
 mod build;
+mod consensus;
 mod keys;
 mod kind;
 

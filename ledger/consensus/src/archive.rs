@@ -1,10 +1,6 @@
 //! Final payloads and their certificates, as they are kept.
 
-use crate::{
-    dissemination::Dissemination,
-    payload::Payload,
-    scheme::Scheme,
-};
+use crate::{dissemination::Dissemination, payload::Payload, scheme::Scheme};
 use alloy_primitives::Bytes;
 use commonware_codec::Encode;
 use commonware_consensus::{

@@ -29,6 +29,6 @@ mod observer;
 mod outstanding;
 mod progress;
 
-pub use engine::{Channels, EngineConfig, Runtime, Running, Spread, Tuning, Wired, max_message_size, start};
+pub use engine::{Channels, EngineConfig, Running, Runtime, Spread, Tuning, Wired, max_message_size, start};
 pub use executor::Waiting;
 pub use progress::{Executed, Fault, Progress};

@@ -31,7 +31,11 @@ pub struct Dealt {
 }
 
 /// Makes keys and shares for validators with these names and addresses (`host:port`), for the chain with this genesis.
-pub fn deal(mut rng: impl CryptoRng, genesis: B256, members: &[(String, String)]) -> Result<Dealt, FileError> {
+pub fn deal(
+    mut rng: impl CryptoRng,
+    genesis: B256,
+    members: &[(String, String)],
+) -> Result<Dealt, FileError> {
     let keys: Vec<PrivateKey> = members.iter().map(|_| PrivateKey::random(&mut rng)).collect();
     let players: Result<Set<PublicKey>, _> = keys.iter().map(Signer::public_key).try_collect();
     let wrong = |reason: String| FileError::Field { field: "validators", reason };

@@ -29,7 +29,9 @@ const NO_CODE: commonware_coding::Config =
 
 /// A way of spreading payloads. All validators of a network use the same one: [`Coded`] from [`LEAST_CODED`] validators,
 /// [`Whole`] under that.
-pub trait Dissemination: Clone + Copy + Default + PartialEq + Eq + fmt::Debug + Send + Sync + Unpin + 'static {
+pub trait Dissemination:
+    Clone + Copy + Default + PartialEq + Eq + fmt::Debug + Send + Sync + Unpin + 'static
+{
     /// What votes name a payload by.
     type Commitment: commonware_cryptography::Digest;
 

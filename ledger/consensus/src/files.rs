@@ -189,11 +189,13 @@ impl NetworkFile {
         let mut members = Vec::with_capacity(self.validators.len());
         for member in &self.validators {
             let key = PublicKey::decode(Copying(member.public_key.as_slice()));
-            let key = key.map_err(|_| wrong("validators", format!("{} is no ed25519 key", member.public_key)))?;
+            let key =
+                key.map_err(|_| wrong("validators", format!("{} is no ed25519 key", member.public_key)))?;
             members.push((key, member.clone()));
         }
         members.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let participants: Result<Set<PublicKey>, _> = members.iter().map(|(key, _)| key.clone()).try_collect();
+        let participants: Result<Set<PublicKey>, _> =
+            members.iter().map(|(key, _)| key.clone()).try_collect();
         let participants = participants.map_err(|_| wrong("validators", "a key is there twice"))?;
         let most = NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
         let sharing = Sharing::decode_cfg(Copying(&self.polynomial), &(most, ModeVersion::v0()));
@@ -279,7 +281,8 @@ impl ValidatorFile {
 
     /// The ed25519 key.
     pub fn key(&self) -> Result<PrivateKey, FileError> {
-        PrivateKey::decode(Copying(&self.private_key)).map_err(|_| wrong("privateKey", "these are no 32 bytes of a key"))
+        PrivateKey::decode(Copying(&self.private_key))
+            .map_err(|_| wrong("privateKey", "these are no 32 bytes of a key"))
     }
 
     /// The public part of it.
@@ -290,7 +293,10 @@ impl ValidatorFile {
     /// The share of the group's secret.
     pub fn share(&self) -> Result<Share, FileError> {
         if self.share.is_empty() {
-            return Err(wrong("share", "it is empty: let the validators generate their shares first, with `mundi net dkg`"));
+            return Err(wrong(
+                "share",
+                "it is empty: let the validators generate their shares first, with `mundi net dkg`",
+            ));
         }
         Share::decode(Copying(&self.share)).map_err(|error| wrong("share", error))
     }
@@ -309,7 +315,8 @@ fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T, FileError> {
 fn write(path: &Path, value: &impl Serialize, mode: u32) -> Result<(), FileError> {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
     let io = |error| FileError::Io { path: path.into(), error };
-    let mut text = serde_json::to_vec_pretty(value).map_err(|error| FileError::Json { path: path.into(), error })?;
+    let mut text =
+        serde_json::to_vec_pretty(value).map_err(|error| FileError::Json { path: path.into(), error })?;
     text.push(b'\n');
     let part = path.with_extension("json.part");
     let _ = fs::remove_file(&part);
@@ -317,4 +324,3 @@ fn write(path: &Path, value: &impl Serialize, mode: u32) -> Result<(), FileError
     file.write_all(&text).and_then(|()| file.sync_all()).map_err(io)?;
     fs::rename(&part, path).map_err(io)
 }
-

@@ -11,8 +11,7 @@ use commonware_codec::{Copying, DecodeExt, Encode};
 use commonware_consensus::simplex::scheme::bls12381_threshold::standard;
 use commonware_cryptography::{
     bls12381::primitives::{
-        group,
-        sharing,
+        group, sharing,
         variant::{self, MinSig},
     },
     certificate::Verifier,

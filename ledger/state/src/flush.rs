@@ -307,7 +307,7 @@ pub(crate) fn put_values(batch: &mut Batch<'_>, layers: &[Arc<Layer>]) {
 }
 
 /// The newest change of each key, in the order of keys.
-fn newest<'l, C: 'l, K: Ord + 'l>(
+pub(crate) fn newest<'l, C: 'l, K: Ord + 'l>(
     layers: &'l [Arc<Layer>],
     changes: impl Fn(&'l Layer) -> &'l [C],
     key: impl Fn(&'l C) -> K,

@@ -33,11 +33,13 @@
 //! hash of the last block, which is to be compared with a source that one trusts ([`Expected`](crate::Expected)); the genesis
 //! hash, which is compared with the genesis file as soon as the chain is to go on; and total difficulties, which nothing proves.
 
+mod chunks;
 mod frames;
 mod head;
 mod read;
 mod write;
 
+pub use chunks::StateChunks;
 pub(crate) use head::Head;
 pub(crate) use read::{Batch, Part, StateReader};
 pub(crate) use write::StateWriter;
@@ -50,6 +52,10 @@ pub(crate) const HEADERS: u64 = 256;
 /// Blocks that are whole, at most.
 pub(crate) const WHOLE_BLOCKS: u64 = 8;
 
+/// Bytes of a chunk of a file on its way somewhere, at most.
+pub(crate) const MAX_CHUNK: usize = 1 << 20;
+/// Bytes of all blocks and headers together, at most.
+const MAX_HEAD: usize = 1 << 28;
 /// Bytes of a header at most.
 const MAX_HEADER: usize = 1 << 16;
 /// Bytes of a block's body, and of its receipts, at most.

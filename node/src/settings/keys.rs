@@ -35,6 +35,11 @@ const fn number(least: u64, most: u64) -> Kind {
     Kind::Number { least, most }
 }
 
+/// The curve's generator, which nobody has for a key.
+const GROUP_KEY_EXAMPLE: &str = concat!(
+    "\"0x93e02b6052719f607dacd3a088274f65596bd0d09920b61ab5da61bbdc7f5049334cf11213945d57e5ac7d055d042b7e",
+    "024aa2b2f08f0a91260805272dc51051c6e47ad4fa403b02b4510b647ae3d1770bac0326a805bbefd48056c8c121bdb8\"",
+);
 const ANY: Kind = number(0, i64::MAX as u64);
 const SOME: Kind = number(1, i64::MAX as u64);
 const THREADS: Kind = number(0, 1024);
@@ -175,6 +180,48 @@ pub static KEYS: &[Setting] = &[
         key("blocks.extra_data", Kind::Text, "\"mundi\"", "What blocks say in extraData: up to 32 bytes."),
     ),
     key("blocks.transactions", SOME, "50_000", "Most transactions in a block."),
+    unset(
+        "consensus.network",
+        Kind::Path,
+        "\"network.json\"",
+        "File of the network whose validators order blocks together: their keys and addresses, the same for all. Without it, and without consensus.follow, the node orders alone.",
+    ),
+    unset(
+        "consensus.validator",
+        Kind::Path,
+        "\"validator.json\"",
+        "File with the secret keys of this validator, which only its user may read.",
+    ),
+    unset(
+        "consensus.listen",
+        Kind::Socket,
+        "\"0.0.0.0:30400\"",
+        "Where other validators reach this one. Without it, at its address in the file of the network.",
+    ),
+    unset(
+        "consensus.beneficiary",
+        Kind::Address,
+        "\"0x0000000000000000000000000000000000000000\"",
+        "Who gets the fees of the blocks that this validator proposes. Without it, nobody.",
+    ),
+    called(
+        "follow",
+        unset(
+            "consensus.follow",
+            Kind::Url,
+            "\"http://127.0.0.1:8545\"",
+            "Order nothing: take final blocks from this node of the network, by JSON-RPC, and check each certificate.",
+        ),
+    ),
+    called(
+        "group-key",
+        unset(
+            "consensus.group_key",
+            Kind::GroupKey,
+            GROUP_KEY_EXAMPLE,
+            "The network's public key, 96 bytes: all that one who follows it has to trust.",
+        ),
+    ),
     called("cache", key("state.cache", Kind::Size, "\"512MiB\"", "Memory for warm state.")),
     called(
         "history",

@@ -1,8 +1,9 @@
 //! What a setting may be.
 
 use alloy_primitives::Address;
+use mundi_consensus::GroupKey;
 use mundi_state::History;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use toml::Value;
 
 /// Longest time that a setting may give, in seconds: a year.
@@ -24,6 +25,12 @@ pub enum Kind {
     Port,
     /// An IP address.
     Ip,
+    /// An IP address and a port.
+    Socket,
+    /// The address of a server, for HTTP.
+    Url,
+    /// The public key of a network: 96 bytes.
+    GroupKey,
     /// Seconds, with fractions.
     Seconds,
     /// A number of bytes, or one with a unit.
@@ -53,6 +60,9 @@ impl Kind {
             }
             Self::Port => value.as_integer().is_some_and(|port| u16::try_from(port).is_ok()),
             Self::Ip => value.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
+            Self::Socket => value.as_str().is_some_and(|text| text.parse::<SocketAddr>().is_ok()),
+            Self::Url => value.as_str().is_some_and(is_url),
+            Self::GroupKey => value.as_str().is_some_and(|text| text.parse::<GroupKey>().is_ok()),
             Self::Seconds => seconds(value).is_some(),
             Self::Size => size(value).is_some(),
             Self::History => history(value).is_some(),
@@ -75,6 +85,9 @@ impl Kind {
             Self::Number { least, most } => format!("a whole number from {least} to {most}"),
             Self::Port => "a port from 0 to 65535".into(),
             Self::Ip => "an IP address, as in \"127.0.0.1\"".into(),
+            Self::Socket => "an IP address and a port, as in \"0.0.0.0:30400\"".into(),
+            Self::Url => "an address that begins with http:// or https://".into(),
+            Self::GroupKey => "the public key of a network: 96 bytes, in 192 hexadecimal digits".into(),
             Self::Seconds => "seconds, as in 2 or 0.5".into(),
             Self::Size => "a number of bytes with a unit, as in \"512MiB\" or \"4GB\"".into(),
             Self::History => "\"full\" or a number of blocks".into(),
@@ -102,6 +115,11 @@ impl Kind {
             _ => plain(),
         }
     }
+}
+
+fn is_url(text: &str) -> bool {
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    host.is_some_and(|host| host.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '['))
 }
 
 pub(super) fn seconds(value: &Value) -> Option<f64> {

@@ -16,7 +16,8 @@ use alloy_consensus::TxEnvelope;
 use alloy_eips::eip2718::{Decodable2718, Encodable2718};
 use alloy_primitives::{Address, B256, Bytes};
 use commonware_consensus::{
-    Heightable, marshal::ancestry::Ancestry,
+    Heightable,
+    marshal::ancestry::Ancestry,
     simplex::types::{Context, Finalization, Notarization, Proposal},
     types::Round,
 };
@@ -107,7 +108,9 @@ where
         };
         parts.outstanding.seen(header.height.get(), payload.digest(), &hashes);
         // Its time may be ahead of this node's clock, and its anchor of this node's execution.
-        runtime.sleep_until(instant(header.time).checked_sub(parts.rules.max_drift).unwrap_or(UNIX_EPOCH)).await;
+        runtime
+            .sleep_until(instant(header.time).checked_sub(parts.rules.max_drift).unwrap_or(UNIX_EPOCH))
+            .await;
         parts.agrees(header.anchor).await
     }
 }

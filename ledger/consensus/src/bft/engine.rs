@@ -306,7 +306,8 @@ impl Spread for Coded {
             records: RECORDS,
             peer_provider: config.peers.clone(),
         };
-        let (engine, buffer) = shards::Engine::<_, _, _, _, Coding, Sha256, _, _, _>::new(runtime.child("shards"), settings);
+        let (engine, buffer) =
+            shards::Engine::<_, _, _, _, Coding, Sha256, _, _, _>::new(runtime.child("shards"), settings);
         let settings = MarshaledConfig {
             application,
             marshal,
@@ -347,12 +348,17 @@ where
     let outstanding = Outstanding::new(Arc::clone(&config.source));
     let beacons = Beacons::new();
     let tuning = &config.tuning;
-    let pages = CacheRef::new(NZU16!(PAGE), NonZeroUsize::new(tuning.page_cache / usize::from(PAGE)).unwrap_or(NonZeroUsize::MIN));
-    let fetch_timeout = NonZeroDuration::new(tuning.fetch).unwrap_or(NonZeroDuration::new_panic(Duration::from_secs(1)));
+    let pages = CacheRef::new(
+        NZU16!(PAGE),
+        NonZeroUsize::new(tuning.page_cache / usize::from(PAGE)).unwrap_or(NonZeroUsize::MIN),
+    );
+    let fetch_timeout =
+        NonZeroDuration::new(tuning.fetch).unwrap_or(NonZeroDuration::new_panic(Duration::from_secs(1)));
 
     let certificates = archive(&config, &pages, "certificates", Scheme::certificate_codec_config_unbounded());
     let certificates = prunable::Archive::init(runtime.child("certificates"), certificates).await;
-    let certificates = certificates.map_err(|error| Fault::Engine(format!("archive of certificates: {error}")))?;
+    let certificates =
+        certificates.map_err(|error| Fault::Engine(format!("archive of certificates: {error}")))?;
     let payloads = archive(&config, &pages, "payloads", config.rules.bounds);
     let payloads = prunable::Archive::init(runtime.child("payloads"), payloads).await;
     let payloads = payloads.map_err(|error| Fault::Engine(format!("archive of payloads: {error}")))?;
@@ -373,8 +379,13 @@ where
         max_pending_acks: NonZeroUsize::new(tuning.depth).unwrap_or(NonZeroUsize::MIN),
         strategy: config.strategy.clone(),
     };
-    let (marshal, mailbox, _) =
-        Actor::<_, K::Variant, _, _, _, _, _>::init(runtime.child("marshal"), certificates, payloads, settings).await;
+    let (marshal, mailbox, _) = Actor::<_, K::Variant, _, _, _, _, _>::init(
+        runtime.child("marshal"),
+        certificates,
+        payloads,
+        settings,
+    )
+    .await;
     let settings = backfill::Config {
         public_key: config.public_key.clone(),
         peer_provider: config.peers.clone(),
@@ -401,46 +412,55 @@ where
     });
     let Wired { buffer, automaton, handle: spread } =
         K::wire(&runtime, &config, application, mailbox.clone(), channels.payloads);
-    let (executor, [submit, finish]) = executor::start::<E, K>(&runtime, executor::Parts {
-        rules: config.rules,
-        ledger: Arc::clone(&config.ledger),
-        source: Arc::clone(&config.source),
-        pool: Arc::clone(&config.pool),
-        outstanding,
-        progress: progress.clone(),
-        waiting: tuning.waiting,
-        depth: tuning.depth,
-    });
+    let (executor, [submit, finish]) = executor::start::<E, K>(
+        &runtime,
+        executor::Parts {
+            rules: config.rules,
+            ledger: Arc::clone(&config.ledger),
+            source: Arc::clone(&config.source),
+            pool: Arc::clone(&config.pool),
+            outstanding,
+            progress: progress.clone(),
+            waiting: tuning.waiting,
+            depth: tuning.depth,
+        },
+    );
     let marshal = marshal.start(executor, buffer, resolver);
 
     let leader_timeout = config.pace.interval + config.pace.idle + config.pace.patience;
     let certification_timeout = leader_timeout * 2;
     let observer = Observer { beacons, progress: progress.clone() };
-    let simplex = Engine::new(runtime.child("simplex"), simplex::Config {
-        scheme: config.scheme,
-        elector: RoundRobin::<Sha256>::default(),
-        blocker: config.blocker,
-        automaton: automaton.clone(),
-        relay: automaton.clone(),
-        reporter: Reporters::from((automaton, observer)),
-        track_historical_votes: false,
-        strategy: config.strategy,
-        partition: format!("{}votes-{EPOCH}", config.partition),
-        mailbox_size: tuning.mailbox,
-        epoch: EPOCH,
-        floor: Floor::Genesis(floor),
-        replay_buffer: BUFFER,
-        write_buffer: BUFFER,
-        page_cache: pages,
-        leader_timeout,
-        certification_timeout,
-        timeout_retry: leader_timeout,
-        view_retention: ViewDelta::new(tuning.views),
-        skip: SkipPolicy::Enabled { timeout: certification_timeout * 2, budget: SkipBudget::Participants },
-        fetch_timeout,
-        fetch_retry_delay: RETRY,
-        forward: ForwardPolicy::SilentVoters,
-    });
+    let simplex = Engine::new(
+        runtime.child("simplex"),
+        simplex::Config {
+            scheme: config.scheme,
+            elector: RoundRobin::<Sha256>::default(),
+            blocker: config.blocker,
+            automaton: automaton.clone(),
+            relay: automaton.clone(),
+            reporter: Reporters::from((automaton, observer)),
+            track_historical_votes: false,
+            strategy: config.strategy,
+            partition: format!("{}votes-{EPOCH}", config.partition),
+            mailbox_size: tuning.mailbox,
+            epoch: EPOCH,
+            floor: Floor::Genesis(floor),
+            replay_buffer: BUFFER,
+            write_buffer: BUFFER,
+            page_cache: pages,
+            leader_timeout,
+            certification_timeout,
+            timeout_retry: leader_timeout,
+            view_retention: ViewDelta::new(tuning.views),
+            skip: SkipPolicy::Enabled {
+                timeout: certification_timeout * 2,
+                budget: SkipBudget::Participants,
+            },
+            fetch_timeout,
+            fetch_retry_delay: RETRY,
+            forward: ForwardPolicy::SilentVoters,
+        },
+    );
     let simplex = simplex.start(channels.votes, channels.certificates, channels.resolver);
 
     let parts = Handle::select([spread, submit, finish, marshal, simplex]);
@@ -453,7 +473,9 @@ where
 }
 
 /// The payload before the first.
-fn genesis<K: Dissemination>(config: &EngineConfig<impl Sized, impl Sized, impl Sized>) -> Result<<K::Variant as Variant>::Block, Fault> {
+fn genesis<K: Dissemination>(
+    config: &EngineConfig<impl Sized, impl Sized, impl Sized>,
+) -> Result<<K::Variant as Variant>::Block, Fault> {
     let block = config.ledger.block(0).map_err(|error| Fault::Ledger(error.to_string()))?;
     let block = block.ok_or_else(|| Fault::Ledger("the genesis block is not kept".into()))?;
     let leader = config.scheme.participants().iter().next();
@@ -463,7 +485,12 @@ fn genesis<K: Dissemination>(config: &EngineConfig<impl Sized, impl Sized, impl 
     Ok(K::genesis(Digested::precomputed(payload, digest)))
 }
 
-fn archive<C>(config: &EngineConfig<impl Sized, impl Sized, impl Sized>, pages: &CacheRef, name: &str, codec: C) -> prunable::Config<EightCap, C> {
+fn archive<C>(
+    config: &EngineConfig<impl Sized, impl Sized, impl Sized>,
+    pages: &CacheRef,
+    name: &str,
+    codec: C,
+) -> prunable::Config<EightCap, C> {
     let prefix = &config.partition;
     prunable::Config {
         translator: EightCap,

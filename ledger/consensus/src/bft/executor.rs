@@ -164,6 +164,10 @@ impl Parts {
     fn submit<K: Dissemination>(&self, payload: &Digested<Payload<K>>) -> Result<Option<Answer>, Fault> {
         let header = payload.inner().header();
         let height = header.height.get();
+        if height == 0 {
+            // The genesis was made from no payload.
+            return Ok(None);
+        }
         let digest = payload.digest();
         let transactions = self.pool.install(|| self.recover(payload.inner().transactions()));
         let hashes: Vec<B256> = transactions.iter().map(|tx| tx.hash()).collect();

@@ -64,7 +64,7 @@ fn assert_one_key(ceremony: &Ceremony, outcomes: &[DkgOutcome]) {
     let subject = Subject::Finalize { proposal: &proposal };
     let votes: Vec<_> = schemes.iter().map(|scheme| scheme.sign(subject).expect("a signer signs")).collect();
     let certify =
-        |votes: &[Attestation<Scheme>]| schemes[0].assemble(non_empty![@votes.to_vec()], &Sequential);
+        |votes: &[Attestation<Scheme>]| schemes[0].assemble(non_empty![@votes.iter().cloned()], &Sequential);
     let verifier = first.group_key.verifier(genesis);
     for votes in [&votes[..quorum], &votes[votes.len() - quorum..]] {
         let certificate = certify(votes).expect("a quorum signs");

@@ -56,7 +56,9 @@ where
             self.list_later();
         }
         for hash in sent.transactions {
-            if self.unordered.contains(&hash) {
+            // What was listed a moment ago and is not announced yet goes at once.
+            let listed = self.unordered.is_due(&hash, self.now.view);
+            if self.unordered.contains(&hash) && !listed {
                 continue;
             }
             let Some(tx) = self.outbox.encoded(&hash) else { continue };
@@ -65,7 +67,9 @@ where
                 self.metrics.too_large.inc();
                 continue;
             }
-            if !self.unordered.insert(hash, self.again()) {
+            if listed {
+                self.unordered.postpone(&hash, self.again());
+            } else if !self.unordered.insert(hash, self.again()) {
                 self.metrics.no_room.inc();
                 self.list_later();
                 continue;

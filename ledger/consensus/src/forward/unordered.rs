@@ -31,6 +31,11 @@ impl Unordered {
         self.places.contains_key(hash)
     }
 
+    /// Whether it is there, and nobody has dealt with it since this view or one before it, in which it was due.
+    pub(super) fn is_due(&self, hash: &B256, view: View) -> bool {
+        self.places.get(hash).is_some_and(|(due, _)| *due <= view)
+    }
+
     /// Takes a new one, if there is room; `false` if there is none. One that is there already stays as it is.
     pub(super) fn insert(&mut self, hash: B256, due: View) -> bool {
         if self.contains(&hash) {
@@ -86,7 +91,9 @@ mod tests {
         assert!(unordered.due(View::new(1), 10).is_empty());
         assert_eq!(unordered.due(View::new(2), 10), [hash(9), hash(5), hash(7)]);
         assert_eq!(unordered.due(View::new(9), 2), [hash(9), hash(5)]);
+        assert!(unordered.is_due(&hash(9), View::new(2)) && !unordered.is_due(&hash(9), View::new(1)));
         unordered.postpone(&hash(9), View::new(4));
+        assert!(!unordered.is_due(&hash(9), View::new(3)) && !unordered.is_due(&hash(1), View::new(9)));
         unordered.remove(&hash(5));
         assert_eq!(unordered.due(View::new(3), 10), [hash(7)]);
         assert_eq!(unordered.due(View::new(4), 10), [hash(7), hash(9)]);

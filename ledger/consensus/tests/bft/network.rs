@@ -76,7 +76,8 @@ impl Network {
         let pool = || Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
         let pools = LedgerPools { engine: pool(), background: pool() };
         let members: Vec<_> = (0..validators).map(|index| (format!("node{index}"), String::new())).collect();
-        let Dealt { network, validators: secrets } = deal(context.child("dealer"), genesis.record().hash, &members).unwrap();
+        let Dealt { network, validators: secrets } =
+            deal(context.child("dealer"), genesis.record().hash, &members).unwrap();
         let committee = network.committee().unwrap();
         let rules = Rules::new(genesis.header.gas_limit);
         let size = bft::max_message_size::<K>(validators as u32, &rules.bounds);
@@ -95,14 +96,18 @@ impl Network {
         let mut started = Vec::new();
         for (index, secret) in secrets.iter().enumerate() {
             let store = Config { cache_bytes: 8 << 20, ..Config::default() };
-            let store = Store::in_memory(&store, &genesis.record(), &genesis.alloc, &pools.background).unwrap();
+            let store =
+                Store::in_memory(&store, &genesis.record(), &genesis.alloc, &pools.background).unwrap();
             let settings = LedgerConfig { threads: NonZeroUsize::MIN, ..LedgerConfig::default() };
             let spec = Arc::new(genesis.spec.clone());
-            let ledger = Arc::new(Ledger::start(Arc::new(store), Arc::clone(&spec), settings, pools.clone(), None).unwrap());
+            let ledger = Arc::new(
+                Ledger::start(Arc::new(store), Arc::clone(&spec), settings, pools.clone(), None).unwrap(),
+            );
             let head = head_after(&spec, &ledger.head());
             let mempool = Arc::new(Mempool::new(mundi_mempool::Config::default(), spec, head));
             ledger.observe(Arc::clone(&mempool) as _);
-            let public_key = PublicKey::from(commonware_cryptography::Signer::public_key(&secret.key().unwrap()));
+            let public_key =
+                PublicKey::from(commonware_cryptography::Signer::public_key(&secret.key().unwrap()));
             let control = oracle.control(public_key.clone());
             let channel = async |id| control.register(id, Quota::per_second(NZU32!(1 << 20))).await.unwrap();
             let channels = Channels {
@@ -130,7 +135,13 @@ impl Network {
             let runtime = context.child("validator").with_attribute("index", index);
             let running = bft::start::<K, _, _, _, _, _, _>(runtime, config, channels).await.unwrap();
             let progress = running.progress.clone();
-            started.push(Validator { ledger, pool: mempool, progress, rich: rich.clone(), _running: running });
+            started.push(Validator {
+                ledger,
+                pool: mempool,
+                progress,
+                rich: rich.clone(),
+                _running: running,
+            });
         }
         Self { validators: started }
     }

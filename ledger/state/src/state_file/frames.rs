@@ -88,6 +88,11 @@ impl<W: Write> FrameWriter<W> {
         Ok(())
     }
 
+    /// What it is written to.
+    pub(super) const fn target(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     /// Ends the file; returns its length and what it was written to.
     pub(super) fn finish(mut self) -> Result<(u64, W), StoreError> {
         if !self.frame.is_empty() {

@@ -1,6 +1,6 @@
 //! The block of a state, and those before it that its children need.
 
-use super::{HEADERS, MAX_BLOCK, MAX_HEADER, WHOLE_BLOCKS, frames::FrameReader};
+use super::{HEADERS, MAX_BLOCK, MAX_HEAD, MAX_HEADER, WHOLE_BLOCKS, frames::FrameReader};
 use crate::{
     Tip,
     account::put_varint,
@@ -95,13 +95,17 @@ impl Head {
             put(&mut out, &alloy_rlp::encode(body), MAX_BLOCK, number, "body")?;
             put(&mut out, &encode_receipts(receipts), MAX_BLOCK, number, "receipts")?;
         }
+        if out.len() > MAX_HEAD {
+            let problem = format!("its blocks have {} bytes; {MAX_HEAD} fit", out.len());
+            return Err(StoreError::StateFile { offset: 0, problem });
+        }
         Ok(out)
     }
 
     pub(super) fn read(input: &mut FrameReader<impl Read>) -> Result<Self, StoreError> {
         let mut genesis = B256::ZERO;
         input.take(genesis.as_mut_slice())?;
-        let mut line = Line { last: None, genesis };
+        let mut line = Line { last: None, genesis, left: MAX_HEAD };
         let count = number(input)?;
         if count > HEADERS {
             return Err(input.wrong(format!("{count} headers; there are at most {HEADERS}")));
@@ -117,8 +121,8 @@ impl Head {
         let mut blocks = Vec::new();
         for _ in 0..count {
             let header = line.header(input)?;
-            let body = bytes(input, MAX_BLOCK)?;
-            let receipts = bytes(input, MAX_BLOCK)?;
+            let body = line.bytes(input, MAX_BLOCK)?;
+            let receipts = line.bytes(input, MAX_BLOCK)?;
             let number = header.header.number;
             let block = block(header, &body, &receipts);
             blocks.push(block.map_err(|problem| input.wrong(format!("block {number}: {problem}")))?);
@@ -131,11 +135,13 @@ impl Head {
 struct Line {
     last: Option<(u64, B256)>,
     genesis: B256,
+    /// Bytes that headers and blocks may still have.
+    left: usize,
 }
 
 impl Line {
     fn header(&mut self, input: &mut FrameReader<impl Read>) -> Result<StoredHeader, StoreError> {
-        let value = bytes(input, MAX_HEADER)?;
+        let value = self.bytes(input, MAX_HEADER)?;
         let number = value.get(64..).and_then(|mut rlp| Header::decode(&mut rlp).ok());
         let Some(Header { number, .. }) = number else {
             return Err(input.wrong("a header is malformed"));
@@ -146,11 +152,20 @@ impl Line {
         {
             return Err(input.wrong(format!("block {number} does not follow from block {height}")));
         }
+        if number == u64::MAX {
+            return Err(input.wrong(format!("block {number} cannot have a child")));
+        }
         if number == 0 && header.hash != self.genesis {
             return Err(input.wrong(format!("block 0 is {}, not the genesis {}", header.hash, self.genesis)));
         }
         self.last = Some((number, header.hash));
         Ok(header)
+    }
+
+    fn bytes(&mut self, input: &mut FrameReader<impl Read>, limit: usize) -> Result<Vec<u8>, StoreError> {
+        let bytes = bytes(input, limit.min(self.left))?;
+        self.left -= bytes.len();
+        Ok(bytes)
     }
 }
 

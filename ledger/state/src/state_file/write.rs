@@ -13,6 +13,13 @@ pub(crate) struct StateWriter<W> {
     buffer: Vec<u8>,
 }
 
+impl StateWriter<Vec<u8>> {
+    /// Moves what is written so far to the end of `to`.
+    pub(crate) fn take_written(&mut self, to: &mut Vec<u8>) {
+        to.append(self.out.target());
+    }
+}
+
 impl<W: Write> StateWriter<W> {
     pub(crate) fn new(out: W, head: &Head) -> Result<Self, StoreError> {
         let mut out = FrameWriter::new(out)?;

@@ -38,6 +38,7 @@ fn what_dead_leaders_got_is_announced_to_later_ones() {
         world.cut(1).await;
         world.cut(2).await;
         let hashes: Vec<B256> = (0..10).map(|number| world.pools[0].user_sends(&tx(number, 110))).collect();
+        world.wait(50).await;
         for view in 2..9 {
             world.view(view).await;
             assert_eq!(world.pools[3].len() + world.pools[4].len(), 0, "view {view}");
@@ -113,6 +114,16 @@ fn what_was_sent_when_nobody_led_is_announced_to_the_first_leaders() {
         world.lead(7, &[3, 4, 3]).await;
         assert!(world.pools[3].has(&hash) && world.pools[4].has(&hash));
         assert_eq!(world.counted(0, "announced"), 2);
+    });
+}
+
+#[test]
+fn what_comes_while_the_pool_is_listed_goes_at_once() {
+    play(1, Setup::default(), async |world| {
+        // The new view comes first, and has what was there from the beginning listed.
+        world.pools[0].user_sends(&tx(0, 110));
+        world.lead(2, &[3, 4]).await;
+        assert_eq!((world.counted(0, "sent"), world.counted(0, "announced")), (2, 0));
     });
 }
 

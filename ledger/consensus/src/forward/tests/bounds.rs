@@ -90,6 +90,7 @@ fn who_is_behind_does_not_ask() {
             world.wait(100).await;
         }
         world.pools[0].user_sends(&tx(9, 50));
+        world.wait(100).await;
         world.view(9).await;
         assert_eq!((world.counted(0, "announced"), world.counted(4, "asked")), (1, 0));
         world.pools[4].hear_again();
