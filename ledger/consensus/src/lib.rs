@@ -13,9 +13,11 @@ mod files;
 pub mod forward;
 mod limits;
 mod payload;
+mod peers;
 mod rules;
 mod scheme;
 mod solo;
+mod validator;
 
 pub use archive::Archive;
 pub use clock::{Clock, SystemClock};
@@ -28,3 +30,4 @@ pub use scheme::{
     Certificate, Digest, GroupKey, InvalidGroupKey, PrivateKey, PublicKey, Scheme, Share, Sharing, namespace,
 };
 pub use solo::{Mining, NextBlock, ProduceError, Solo, SoloConfig};
+pub use validator::{Validator, ValidatorConfig, ValidatorError};

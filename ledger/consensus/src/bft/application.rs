@@ -2,6 +2,7 @@
 
 use super::{
     beacons::Beacons,
+    conduct::{Conduct, Draft},
     outstanding::{Outstanding, Taken},
     progress::Progress,
 };
@@ -45,6 +46,7 @@ pub(super) struct Parts<K: Dissemination, T> {
     pub(super) outstanding: Outstanding,
     pub(super) beacons: Beacons<K>,
     pub(super) progress: Progress,
+    pub(super) conduct: Option<Arc<dyn Conduct>>,
 }
 
 /// Proposes payloads and checks those of others.
@@ -101,6 +103,9 @@ where
         let Some(payload) = ancestry.next().await else { return std::future::pending().await };
         let Some(parent) = ancestry.next().await else { return std::future::pending().await };
         let parts = &*self.0;
+        if parts.conduct.as_ref().is_some_and(|conduct| conduct.tolerates()) {
+            return true;
+        }
         let (header, before) = (payload.inner().header(), parent.inner().header());
         let Some(hashes) = parts.check(&mut runtime, header, before, payload.inner().transactions()) else {
             tracing::warn!(target: "consensus", height = header.height.get(), "a payload breaks the rules");
@@ -130,17 +135,28 @@ impl<K: Dissemination, T: Strategy> Parts<K, T> {
             _ => Some(self.beacons.of(context.parent.0, context.parent.1).await),
         };
         let (transactions, taken) = self.take(runtime, before).await;
-        let header = Header {
-            context,
-            parent: parent.digest(),
-            height,
+        let mut draft = Draft {
+            height: height.get(),
             time: millis(runtime.current()).max(before.time),
             beneficiary: self.beneficiary,
             beacon,
             anchor: self.anchor(before),
+            transactions,
+        };
+        if let Some(conduct) = &self.conduct {
+            conduct.propose(&mut draft);
+        }
+        let header = Header {
+            context,
+            parent: parent.digest(),
+            height,
+            time: draft.time,
+            beneficiary: draft.beneficiary,
+            beacon: draft.beacon,
+            anchor: draft.anchor,
             content: Content::of(&[]),
         };
-        (Payload::new(header, transactions), taken)
+        (Payload::new(header, draft.transactions), taken)
     }
 
     /// What goes into the payload after one, as soon as there is something, or it is time for an empty one.

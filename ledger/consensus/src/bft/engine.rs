@@ -3,6 +3,7 @@
 use super::{
     application::{self, Application},
     beacons::Beacons,
+    conduct::Conduct,
     executor::{self, Waiting},
     observer::Observer,
     outstanding::Outstanding,
@@ -86,6 +87,8 @@ pub struct Tuning {
     pub page_cache: usize,
     /// How the ledger is waited for.
     pub waiting: Waiting,
+    /// How this validator differs from others, in simulations. Default: not at all.
+    pub conduct: Option<Arc<dyn Conduct>>,
 }
 
 impl Default for Tuning {
@@ -99,6 +102,7 @@ impl Default for Tuning {
             section: NZU64!(256),
             page_cache: 16 << 20,
             waiting: Waiting::Aside,
+            conduct: None,
         }
     }
 }
@@ -409,6 +413,7 @@ where
         outstanding: outstanding.clone(),
         beacons: beacons.clone(),
         progress: progress.clone(),
+        conduct: tuning.conduct.clone(),
     });
     let Wired { buffer, automaton, handle: spread } =
         K::wire(&runtime, &config, application, mailbox.clone(), channels.payloads);
@@ -423,6 +428,7 @@ where
             progress: progress.clone(),
             waiting: tuning.waiting,
             depth: tuning.depth,
+            conduct: tuning.conduct.clone(),
         },
     );
     let marshal = marshal.start(executor, buffer, resolver);

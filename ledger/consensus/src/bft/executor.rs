@@ -5,6 +5,7 @@
 //! are durable.
 
 use super::{
+    conduct::Conduct,
     outstanding::Outstanding,
     progress::{Fault, Progress},
 };
@@ -20,7 +21,7 @@ use alloy_primitives::{B256, Bytes};
 use commonware_actor::Feedback;
 use commonware_consensus::{Reporter, marshal::Update};
 use commonware_cryptography::{Digested, Digestible};
-use commonware_runtime::{Handle, Metrics, Spawner};
+use commonware_runtime::{Clock, Handle, Metrics, Spawner};
 use commonware_utils::{Acknowledgement, acknowledgement::Exact};
 use mundi_chain::{Ledger, LedgerError, OrderedTransaction, Sealed, SharedSource};
 use rayon::prelude::*;
@@ -51,6 +52,7 @@ pub(super) struct Parts {
     pub(super) waiting: Waiting,
     /// Payloads under way at most.
     pub(super) depth: usize,
+    pub(super) conduct: Option<Arc<dyn Conduct>>,
 }
 
 type Finalized<K> = (Digested<Payload<K>>, Exact);
@@ -97,7 +99,7 @@ impl<K: Dissemination> fmt::Debug for Mailbox<K> {
 }
 
 /// Starts it.
-pub(super) fn start<E: Spawner + Metrics, K: Dissemination>(
+pub(super) fn start<E: Spawner + Metrics + Clock, K: Dissemination>(
     runtime: &E,
     parts: Parts,
 ) -> (Mailbox<K>, [Handle<()>; 2]) {
@@ -112,13 +114,19 @@ pub(super) fn start<E: Spawner + Metrics, K: Dissemination>(
 }
 
 /// Hands payloads to the ledger as they come.
-async fn submit<E: Spawner + Metrics, K: Dissemination>(
+async fn submit<E: Spawner + Metrics + Clock, K: Dissemination>(
     runtime: E,
     parts: Arc<Parts>,
     mut inbox: mpsc::UnboundedReceiver<Finalized<K>>,
     under_way: mpsc::Sender<UnderWay>,
 ) {
     while let Some((payload, ack)) = inbox.recv().await {
+        if let Some(conduct) = &parts.conduct {
+            let labour = conduct.labour(payload.inner().header().content.count);
+            if !labour.is_zero() {
+                runtime.sleep(labour).await;
+            }
+        }
         let worker = Arc::clone(&parts);
         let job = payload.clone();
         let submitted = match parts.waiting {

@@ -161,7 +161,7 @@ impl Progress {
     }
 
     /// Takes note of the first fault.
-    pub(super) fn fail(&self, fault: Fault) {
+    pub(crate) fn fail(&self, fault: Fault) {
         tracing::error!(target: "consensus", %fault, "the node stops ordering");
         self.0.fault.send_if_modified(|current| {
             let first = current.is_none();
