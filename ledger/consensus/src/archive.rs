@@ -11,6 +11,9 @@ use futures::{FutureExt, future::BoxFuture};
 
 /// Where final payloads and their certificates are read.
 pub trait Archive: Send + Sync {
+    /// Whether payloads are erasure-coded in this network, and so what encoded headers and certificates look like.
+    fn coded(&self) -> bool;
+
     /// The encoded [`Payload`] at a height, if it is final, known and kept.
     fn payload(&self, height: u64) -> BoxFuture<'static, Option<Bytes>>;
 
@@ -27,6 +30,10 @@ where
     K: Dissemination,
     V: Variant<ApplicationBlock = Payload<K>, Commitment = K::Commitment>,
 {
+    fn coded(&self) -> bool {
+        K::CODED
+    }
+
     fn payload(&self, height: u64) -> BoxFuture<'static, Option<Bytes>> {
         let mailbox = self.0.clone();
         async move {

@@ -10,6 +10,7 @@ mod dealer;
 mod dissemination;
 pub mod dkg;
 mod files;
+pub mod finality;
 pub mod forward;
 mod limits;
 mod payload;
