@@ -23,12 +23,14 @@
 
 mod application;
 mod beacons;
+mod conduct;
 mod engine;
-mod executor;
+pub(crate) mod executor;
 mod observer;
-mod outstanding;
+pub(crate) mod outstanding;
 mod progress;
 
+pub use conduct::{Conduct, Draft};
 pub use engine::{Channels, EngineConfig, Running, Runtime, Spread, Tuning, Wired, max_message_size, start};
 pub use executor::Waiting;
 pub use progress::{Executed, Fault, Progress};

@@ -42,17 +42,17 @@ pub enum Waiting {
 }
 
 /// What putting payloads into a ledger needs.
-pub(super) struct Parts {
-    pub(super) rules: Rules,
-    pub(super) ledger: Arc<Ledger>,
-    pub(super) source: Arc<dyn SharedSource>,
-    pub(super) pool: Arc<rayon::ThreadPool>,
-    pub(super) outstanding: Outstanding,
-    pub(super) progress: Progress,
-    pub(super) waiting: Waiting,
+pub(crate) struct Parts {
+    pub(crate) rules: Rules,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) source: Arc<dyn SharedSource>,
+    pub(crate) pool: Arc<rayon::ThreadPool>,
+    pub(crate) outstanding: Outstanding,
+    pub(crate) progress: Progress,
+    pub(crate) waiting: Waiting,
     /// Payloads under way at most.
-    pub(super) depth: usize,
-    pub(super) conduct: Option<Arc<dyn Conduct>>,
+    pub(crate) depth: usize,
+    pub(crate) conduct: Option<Arc<dyn Conduct>>,
 }
 
 type Finalized<K> = (Digested<Payload<K>>, Exact);
@@ -69,7 +69,7 @@ struct UnderWay {
 
 /// Where final payloads are handed in.
 #[derive(Clone)]
-pub(super) struct Mailbox<K: Dissemination> {
+pub(crate) struct Mailbox<K: Dissemination> {
     payloads: mpsc::UnboundedSender<Finalized<K>>,
     progress: Progress,
 }
@@ -99,7 +99,7 @@ impl<K: Dissemination> fmt::Debug for Mailbox<K> {
 }
 
 /// Starts it.
-pub(super) fn start<E: Spawner + Metrics + Clock, K: Dissemination>(
+pub(crate) fn start<E: Spawner + Metrics + Clock, K: Dissemination>(
     runtime: &E,
     parts: Parts,
 ) -> (Mailbox<K>, [Handle<()>; 2]) {

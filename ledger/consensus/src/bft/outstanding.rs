@@ -11,13 +11,13 @@ use std::{
 
 /// What this node's pool has of payloads that are not final.
 #[derive(Clone)]
-pub(super) struct Outstanding {
+pub(crate) struct Outstanding {
     source: Arc<dyn SharedSource>,
     payloads: Arc<Mutex<BTreeMap<(u64, Digest), Vec<B256>>>>,
 }
 
 impl Outstanding {
-    pub(super) fn new(source: Arc<dyn SharedSource>) -> Self {
+    pub(crate) fn new(source: Arc<dyn SharedSource>) -> Self {
         Self { source, payloads: Arc::default() }
     }
 

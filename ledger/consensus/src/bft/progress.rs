@@ -144,7 +144,7 @@ impl Progress {
         self.0.ordered.fetch_max(anchor.height, Relaxed);
     }
 
-    pub(super) fn set_ordered(&self, height: u64) {
+    pub(crate) fn set_ordered(&self, height: u64) {
         self.0.ordered.fetch_max(height, Relaxed);
     }
 
@@ -152,7 +152,7 @@ impl Progress {
         self.0.anchored.fetch_max(height, Relaxed);
     }
 
-    pub(super) fn set_view(&self, view: u64) {
+    pub(crate) fn set_view(&self, view: u64) {
         self.0.view.send_if_modified(|current| {
             let newer = view > *current;
             *current = view.max(*current);
