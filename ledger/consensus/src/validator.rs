@@ -200,7 +200,7 @@ impl Validator {
 
     /// How many other validators it is connected to.
     pub fn peers(&self) -> usize {
-        let connected = |line: &&str| line.contains("tracker_connected{") && !line.ends_with(" 0");
+        let connected = |line: &&str| line.contains("tracker_directory_connected{") && !line.ends_with(" 0");
         self.figures().lines().filter(connected).count()
     }
 }
