@@ -96,7 +96,7 @@ pub struct StateExport {
 }
 
 enum Stage {
-    Writing(StateWriter<Vec<u8>>),
+    Writing(Box<StateWriter<Vec<u8>>>),
     Done,
     Failed,
 }
@@ -117,7 +117,7 @@ impl StateExport {
         let entries = StateEntries::new(view);
         Ok(Self {
             accounts: entries.accounts(),
-            stage: Stage::Writing(StateWriter::new(Vec::new(), head)?),
+            stage: Stage::Writing(StateWriter::new(Vec::new(), head)?.into()),
             report: StateFileReport::new(head, Totals { root, ..Totals::default() }, 0),
             entries,
             storage: None,

@@ -56,13 +56,17 @@ impl Expected {
 }
 
 impl Store {
-    /// Makes a store of a state file, as [`export`](Self::export) writes it, in a directory that holds none.
+    /// Makes a store of a state file, as [`export`](Self::export) writes it, in a directory or on a simulated disk that holds
+    /// none.
     ///
     /// It begins with the file's block: values and proofs of earlier ones are not there, and of those only as many headers
     /// and bodies as the rules for later blocks ask for. Nothing in the file is trusted but the hashes of that block and of
     /// the genesis, which [`Expected`] can name, and total difficulties.
     ///
-    /// After an error the directory is as it was, but for its lock file.
+    /// `input` is read on a thread of the pool, so what it waits for must not need the pool.
+    ///
+    /// After an error the directory is as it was, but for its lock file. After a kill it is refused
+    /// ([`StoreError::Unfinished`]) until the import is begun anew, which removes what was left.
     pub fn import<'p>(
         medium: impl Into<Medium<'p>>,
         config: &Config,

@@ -44,6 +44,11 @@
 //!
 //! [`Store::above`] makes one whose first block is another chain's, known by its header alone.
 //!
+//! ## A state sent to another node
+//! [`Store::export_at`] makes a stream of bounded chunks of any kept block, while the store is worked on. [`Store::import`] makes a
+//! store of them ([`StateChunks`]) that begins with that block, trusting nothing but its hash: all roots are computed, and nothing
+//! is left of what is cut off, changed or too long. The format is the one of state files.
+//!
 //! ## Limits
 //! One process per directory, and one line of blocks: a fork is staged, or the newest blocks are
 //! [dropped](Store::rewind). A [`Snapshot`] that is held on to keeps the tables as they were on disk. The engine has

@@ -22,7 +22,7 @@
 //!
 //! Headers and receipts are as the store has them. There are up to 256 blocks, counting those of which only the header is
 //! there, as many as BLOCKHASH can ask for; eight of them are whole, because rules for ommers ask for the bodies of seven
-//! ancestors.
+//! ancestors. All blocks together have at most 256 MiB.
 //!
 //! There is one file for a state: reading is as strict as writing. So a state that is exported, imported and exported again
 //! gives the same bytes.
