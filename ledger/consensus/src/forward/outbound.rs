@@ -171,6 +171,12 @@ where
                 continue;
             }
             let Some(tx) = self.outbox.encoded(&hash) else { continue };
+            if tx.len() > MAX_TRANSACTION_BYTES {
+                // It was listed without a look at it.
+                self.metrics.too_large.inc();
+                self.unordered.remove(&hash);
+                continue;
+            }
             if !batch.fits(tx.len()) && !self.serve_batch(peer, &mut batch, sender) {
                 return;
             }
@@ -223,10 +229,8 @@ where
             self.list_later();
         }
         for hash in listed {
-            // It is announced in the next view; what is too large nobody can have.
-            let known = self.unordered.contains(&hash);
-            let sendable = || self.outbox.encoded(&hash).is_some_and(|tx| tx.len() <= MAX_TRANSACTION_BYTES);
-            if !known && sendable() && !self.unordered.insert(hash, self.now.view) {
+            // It is announced in the next view.
+            if !self.unordered.insert(hash, self.now.view) {
                 return self.list_later();
             }
         }

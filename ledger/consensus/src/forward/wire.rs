@@ -230,6 +230,34 @@ mod tests {
     }
 
     #[test]
+    fn whatever_is_decoded_was_encoded_so() {
+        let seeds = [
+            Message::Transactions(vec![vec![1; 9].into(), vec![2; 3].into()]).encode(),
+            Message::Announcement(ids(4)).encode(),
+            Message::Request(ids(2)).encode(),
+        ];
+        let mut random = 1_u64;
+        let mut below = |bound: usize| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) as usize % bound
+        };
+        let mut messages = 0;
+        for step in 0..60_000 {
+            let mut bytes = seeds[step % seeds.len()].to_vec();
+            for _ in 0..below(3) {
+                let at = below(bytes.len());
+                bytes[at] = below(256) as u8;
+            }
+            bytes.truncate(bytes.len() - below(2) * below(9));
+            if let Ok(message) = decoded(&bytes) {
+                assert_eq!(message.encode(), bytes);
+                messages += 1;
+            }
+        }
+        assert!(messages > 10_000, "{messages}");
+    }
+
+    #[test]
     fn short_ids_ascend() {
         for ids in [vec![ShortId([1; 8]), ShortId([1; 8])], vec![ShortId([2; 8]), ShortId([1; 8])]] {
             assert_eq!(Message::decode(&Message::Request(ids).encode()), Err(Garbage::Order));

@@ -126,5 +126,13 @@ fn what_is_too_large_for_a_message_stays_here() {
         world.wait(200).await;
         assert!(world.pools[1].has(&largest));
         assert_eq!((world.pools[1].len(), world.counted(0, "too_large")), (1, 1));
+        // What waits is listed in the next view, and announced in the one after it.
+        world.lead(2, &[3]).await;
+        world.lead(3, &[3]).await;
+        world.lead(9, &[3]).await;
+        assert_eq!(
+            (world.pools[3].len(), world.counted(3, "asked"), world.counted(0, "too_large")),
+            (1, 2, 2)
+        );
     });
 }
