@@ -4,6 +4,7 @@
 //! make both for a network whose operator is trusted; here the validators make them among themselves, once, before the network's
 //! first payload. What they begin with is a [`Ceremony`]: the names, identities and addresses of all participants and the network
 //! that the key is for. What each ends with is a [`DkgOutcome`]: the public polynomial, the same everywhere, and its own share.
+//! Both come from and go into the [network's files](crate::NetworkFile).
 //!
 //! # Protocol
 //!
@@ -59,6 +60,7 @@
 mod attendance;
 mod ceremony;
 mod error;
+mod files;
 mod outcome;
 mod participate;
 mod secrets;

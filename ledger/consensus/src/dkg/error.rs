@@ -6,6 +6,7 @@ use super::{
     secrets::SecretsError,
 };
 use crate::PublicKey;
+use alloy_primitives::B256;
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 /// Why there is no key.
@@ -27,6 +28,20 @@ pub enum DkgError {
         name: String,
         /// Its length.
         bytes: usize,
+    },
+    /// An identity that is none.
+    #[error("the public key of {name}, {key}, is no ed25519 key")]
+    Key {
+        /// Whose it is to be.
+        name: String,
+        /// The bytes.
+        key: B256,
+    },
+    /// The files belong to a network that has a key.
+    #[error("the {file} holds another key already, and a network keeps its key: give files without one")]
+    HasKey {
+        /// Which file.
+        file: &'static str,
     },
     /// One identity for two participants.
     #[error("{first} and {second} have the same public key {key}: give each validator a key of its own")]

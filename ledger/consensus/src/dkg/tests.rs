@@ -41,10 +41,7 @@ fn assert_one_key(ceremony: &Ceremony, outcomes: &[DkgOutcome]) {
         assert_eq!(outcome.encoded_sharing(), first.encoded_sharing());
         assert_eq!(outcome.participants, ceremony.keys().into_iter().collect::<Vec<_>>());
         assert_eq!(outcome.revealed, first.revealed);
-        assert!(
-            format!("{outcome:?}").contains("private: Secret([REDACTED])"),
-            "shares are not to be printed"
-        );
+        assert!(format!("{outcome:?}").contains("REDACTED"), "shares are not to be printed");
     }
     let quorum = ceremony.quorum() as usize;
     assert_eq!(first.sharing.required() as usize, quorum);

@@ -2,9 +2,10 @@
 
 use super::ceremony;
 use crate::{
-    PrivateKey,
-    dkg::{DkgError, DkgOutcome, MAX_PARTICIPANTS, Unusable},
+    NetworkFile, PrivateKey, ValidatorFile, deal as deal_network,
+    dkg::{Ceremony, DkgError, DkgOutcome, MAX_PARTICIPANTS, Unusable},
 };
+use alloy_primitives::B256;
 use commonware_cryptography::{
     Signer as _,
     bls12381::{
@@ -17,7 +18,7 @@ use commonware_utils::{N3f1, N5f1, test_rng};
 #[test]
 fn every_part_but_names_and_addresses_tells_ceremonies_apart() {
     let (first, _) = ceremony(4);
-    let differs = |change: fn(&mut super::Ceremony)| {
+    let differs = |change: fn(&mut Ceremony)| {
         let mut other = first.clone();
         change(&mut other);
         other.id() != first.id()
@@ -36,7 +37,7 @@ fn every_part_but_names_and_addresses_tells_ceremonies_apart() {
 fn what_makes_no_key_is_refused() {
     let (good, _) = ceremony(4);
     good.check().expect("four can make a key");
-    let refused = |change: &dyn Fn(&mut super::Ceremony)| {
+    let refused = |change: &dyn Fn(&mut Ceremony)| {
         let mut other = good.clone();
         change(&mut other);
         other.check().expect_err("no key can be made like this")
@@ -97,4 +98,49 @@ fn an_outcome_is_for_these_participants_this_quorum_and_this_share() {
     let (fewer, _) = super::ceremony(6);
     let error = DkgOutcome::new(&fewer, &me, &output, mine).expect_err("other participants");
     assert_eq!(error, Unusable::Participants);
+}
+
+#[test]
+fn outcomes_fill_the_files_of_a_network() {
+    let members: Vec<_> =
+        (0..4).map(|index| (format!("node{index}"), format!("127.0.0.1:{index}"))).collect();
+    let dealt = deal_network(test_rng(), B256::repeat_byte(3), &members).unwrap();
+    let mut empty = dealt.network.clone();
+    (empty.group_key, empty.polynomial) = Default::default();
+    empty.committee().expect_err("there is no key yet");
+
+    let ceremony = Ceremony::of(&empty, 2, None).unwrap();
+    assert_eq!((ceremony.network, ceremony.attempt, ceremony.required), ([3; 32], 2, 4));
+    assert_eq!(Ceremony::of(&empty, 2, Some(3)).unwrap().required, 3);
+    assert!(matches!(Ceremony::of(&empty, 2, Some(2)), Err(DkgError::Required { .. })));
+
+    let (output, shares) =
+        deal::<MinSig, _, N3f1>(commonware_utils::TestRng::new(9), Mode::NonZeroCounter, ceremony.keys())
+            .unwrap();
+    for validator in &dealt.validators {
+        let key = validator.key().unwrap();
+        let me = key.public_key();
+        let outcome = DkgOutcome::new(&ceremony, &me, &output, shares.get_value(&me).cloned()).unwrap();
+        let (mut network, mut filled): (NetworkFile, _) = (empty.clone(), ValidatorFile::new(&key, None));
+        outcome.fill(&mut network, &mut filled).unwrap();
+        let committee = network.committee().unwrap();
+        assert_eq!(committee.group_key, outcome.group_key);
+        committee.signer(filled.share().unwrap()).expect("the share is this committee's");
+        // Once more changes nothing; another key's files are not touched.
+        outcome.fill(&mut network, &mut filled).unwrap();
+        let mut other = dealt.network.clone();
+        let error = outcome.fill(&mut other, &mut filled).expect_err("it has another key");
+        assert!(matches!(error, DkgError::HasKey { .. }));
+        assert_eq!(other, dealt.network);
+        let error = outcome.fill(&mut network, &mut validator.clone()).expect_err("it has another share");
+        assert!(matches!(error, DkgError::HasKey { .. }));
+    }
+
+    // About half of all 32 bytes are no point of the curve.
+    let keys = (0..=u8::MAX).map(B256::repeat_byte);
+    let refused = keys.filter(|key| {
+        empty.validators[1].public_key = *key;
+        matches!(Ceremony::of(&empty, 2, None), Err(DkgError::Key { name, .. }) if name == "node1")
+    });
+    assert!(refused.count() > 64);
 }

@@ -72,6 +72,16 @@ fn four_nodes_make_one_key_over_the_network() {
 }
 
 #[test]
+#[ignore = "sixteen nodes want more than two cores: shows that the chain leaves them time to acknowledge"]
+fn sixteen_nodes_publish_no_share() {
+    let directory = tempfile::tempdir().unwrap();
+    let (ceremony, signers) = at_free_ports(16);
+    let outcomes = run_all(&ceremony, &signers, directory.path());
+    assert_one_key(&ceremony, &outcomes);
+    assert_eq!(outcomes[0].revealed, []);
+}
+
+#[test]
 fn what_cannot_run_says_why() {
     let directory = tempfile::tempdir().unwrap();
     let (ceremony, signers) = at_free_ports(4);
