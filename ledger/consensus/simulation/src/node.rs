@@ -1,0 +1,303 @@
+//! A validator on its machine: started, crashed, started again.
+
+use crate::{
+    facts::Facts,
+    machine::{Disk, Machine, Skew},
+    manner::Manner,
+    record::{Record, Witness},
+    wires::{End, Ends, Member, Wires},
+};
+use alloy_primitives::Address;
+use commonware_consensus::{
+    simplex::elector::{Config as _, Elector as _, RoundRobin},
+    types::{Epoch, Round, View},
+};
+use commonware_cryptography::Sha256;
+use commonware_parallel::Sequential;
+use commonware_runtime::{Clock as _, Handle, Spawner as _, Supervisor as _, deterministic::Context};
+use commonware_utils::channel::watch;
+use futures::{FutureExt as _, future::Either};
+use mundi_chain::{Ledger, LedgerConfig, SharedSource};
+use mundi_consensus::{
+    Archive, Pace, PublicKey, Scheme,
+    bft::{self, Channels, EngineConfig, Progress, Spread, Tuning, Waiting},
+    forward::{self, Forwarder, Leadership, PoolIntake, PoolOutbox, Workers},
+    namespace,
+};
+use mundi_mempool::{Mempool, head_after};
+use mundi_state::{Config, SimulatedDisk, Store, Unsynced};
+use std::{
+    num::NonZeroUsize,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+/// Leaders that transactions are forwarded to: the current one and the next.
+const LEADERS: u64 = 2;
+
+/// How long arriving transactions are gathered before the proposer looks at the pool again.
+const GATHER: Duration = Duration::from_millis(2);
+
+/// Milliseconds on the simulation's clock, for what asks no runtime.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PoolClock(pub(crate) Arc<AtomicU64>);
+
+impl mundi_mempool::Clock for PoolClock {
+    fn now(&self) -> Duration {
+        Duration::from_millis(self.0.load(Relaxed))
+    }
+}
+
+/// What can be asked of a validator while it lives.
+#[derive(Clone)]
+pub(crate) struct Live {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) pool: Arc<Mempool>,
+    pub(crate) progress: Progress,
+    pub(crate) archive: Arc<dyn Archive>,
+}
+
+/// A validator and its machine.
+pub(crate) struct Node {
+    pub(crate) end: End,
+    pub(crate) member: Member,
+    /// Whether it keeps to the protocol, whatever happens to it.
+    pub(crate) honest: bool,
+    pub(crate) disk: Disk,
+    pub(crate) blocks: SimulatedDisk,
+    pub(crate) skew: Skew,
+    pub(crate) manner: Arc<Manner>,
+    lives: u64,
+    task: Option<Handle<String>>,
+    live: Arc<Mutex<Option<Live>>>,
+}
+
+/// What a validator is started with.
+pub(crate) struct Surroundings {
+    pub(crate) facts: Arc<Facts>,
+    pub(crate) wires: Wires,
+    pub(crate) record: Record,
+    pub(crate) clock: PoolClock,
+    pub(crate) pace: Pace,
+    /// Where transactions come from, if not from a pool.
+    pub(crate) source: Option<Arc<dyn Fn(Member) -> Arc<dyn SharedSource> + Send + Sync>>,
+}
+
+impl Node {
+    pub(crate) fn new(
+        end: End,
+        member: Member,
+        honest: bool,
+        disk: Disk,
+        blocks: SimulatedDisk,
+        manner: Manner,
+    ) -> Self {
+        Self {
+            end,
+            member,
+            honest,
+            disk,
+            blocks,
+            skew: Skew::default(),
+            manner: Arc::new(manner),
+            lives: 0,
+            task: None,
+            live: Arc::default(),
+        }
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Live>> {
+        self.live.lock().expect("no holder panics")
+    }
+
+    /// What it can be asked, if it lives and has begun.
+    pub(crate) fn live(&self) -> Option<Live> {
+        self.slot().clone()
+    }
+
+    /// Whether it was started and not crashed since.
+    pub(crate) const fn is_up(&self) -> bool {
+        self.task.is_some()
+    }
+
+    /// Starts it over what is on its disks.
+    pub(crate) fn start<K: Spread>(&mut self, context: &Context, around: &Arc<Surroundings>) {
+        self.lives += 1;
+        self.disk.revive();
+        let context = context.child("node").with_attribute("end", self.end).with_attribute("life", self.lives);
+        let life = Life {
+            end: self.end,
+            member: self.member,
+            witness: self.honest.then(|| Witness { record: around.record.clone(), node: self.end }),
+            blocks: self.blocks.clone(),
+            manner: Arc::clone(&self.manner),
+            live: Arc::clone(&self.live),
+            around: Arc::clone(around),
+        };
+        let ends = around.wires.connect(self.end);
+        let (skew, disk) = (self.skew.clone(), self.disk.clone());
+        self.task = Some(context.spawn(move |context| async move {
+            match life.run::<K>(Machine::new(context, skew, disk), ends).await {
+                Ok(reason) | Err(reason) => reason,
+            }
+        }));
+    }
+
+    /// Why it ended by itself, if it did.
+    pub(crate) fn ended(&mut self) -> Option<String> {
+        let ended = self.task.as_mut()?.now_or_never()?;
+        Some(ended.unwrap_or_else(|error| format!("{error:?}")))
+    }
+
+    /// Ends it without a word, as if power had failed; what was not synced has its fate.
+    pub(crate) async fn crash(&mut self, context: &Context, wires: &Wires, unsynced: Unsynced) {
+        self.disk.kill();
+        self.blocks.crash(unsynced);
+        wires.disconnect(self.end);
+        if let Some(task) = self.task.take() {
+            task.abort();
+            // Whatever it says: it was aborted, or had ended.
+            let _ = task.await;
+        }
+        drop(self.slot().take());
+        // Its parts are dropped one after the other.
+        context.sleep(Duration::from_millis(5)).await;
+        self.disk.recover(context).await;
+    }
+}
+
+/// One life of a validator.
+struct Life {
+    end: End,
+    member: Member,
+    witness: Option<Witness>,
+    blocks: SimulatedDisk,
+    manner: Arc<Manner>,
+    live: Arc<Mutex<Option<Live>>>,
+    around: Arc<Surroundings>,
+}
+
+impl Life {
+    /// Runs until something ends by itself; says what.
+    async fn run<K: Spread>(mut self, machine: Machine, ends: Ends) -> Result<String, String> {
+        let (ledger, pool) = self.open()?;
+        let Surroundings { facts, wires, pace, source, .. } = &*self.around;
+        let [votes, certificates, resolver, backfill, payloads, transactions] = ends;
+        let channels = Channels { votes, certificates, resolver, backfill, payloads };
+        let share = facts.secrets[self.member].share().map_err(|error| error.to_string())?;
+        let scheme = facts.committee.signer(share).ok_or("the share is none of the committee's")?;
+        let public_key = facts.keys()[self.member].clone();
+        let source = match source {
+            Some(source) => source(self.member),
+            None => Arc::clone(&pool) as Arc<dyn SharedSource>,
+        };
+        let engine = EngineConfig {
+            public_key: public_key.clone(),
+            scheme,
+            rules: facts.rules,
+            pace: *pace,
+            beneficiary: Address::with_last_byte(self.member as u8),
+            tuning: Tuning {
+                waiting: Waiting::InPlace,
+                conduct: Some(Arc::clone(&self.manner) as _),
+                ..Tuning::default()
+            },
+            ledger: Arc::clone(&ledger),
+            source,
+            pool: Arc::clone(&facts.pools.background),
+            strategy: Sequential,
+            blocker: wires.fence(self.end),
+            peers: wires.peers(),
+            partition: format!("end{}-", self.end),
+        };
+        let running = bft::start::<K, _, _, _, _, _, _>(machine.child("bft"), engine, channels).await;
+        let running = running.map_err(|fault| fault.to_string())?;
+        let progress = running.progress.clone();
+        let settings = forward::Config {
+            me: public_key,
+            namespace: namespace(facts.committee.genesis),
+            leadership: lead(&machine, facts, &progress),
+            limits: forward::Limits::default(),
+        };
+        let outbox = PoolOutbox::new(Arc::clone(&pool), Workers::InPlace);
+        let intake = PoolIntake::new(Arc::clone(&pool), Workers::InPlace);
+        let forwarder =
+            Forwarder::new(machine.child("forward"), settings, wires.fence(self.end), outbox, intake);
+        let forwarding = forwarder.start(transactions);
+        wake(&machine, &pool, &progress);
+        let live = Live { ledger, pool, progress: progress.clone(), archive: running.archive };
+        *self.live.lock().expect("no holder panics") = Some(live);
+        let failed = std::pin::pin!(progress.failed());
+        let ended = futures::future::select(running.ended, forwarding);
+        match futures::future::select(failed, ended).await {
+            Either::Left((fault, _)) => Ok(fault.to_string()),
+            Either::Right((Either::Left((ended, _)), _)) => Ok(format!("ordering ended: {ended:?}")),
+            Either::Right((Either::Right((ended, _)), _)) => Ok(format!("forwarding ended: {ended:?}")),
+        }
+    }
+
+    fn open(&mut self) -> Result<(Arc<Ledger>, Arc<Mempool>), String> {
+        let Facts { genesis, pools, .. } = &*self.around.facts;
+        let config = Config { cache_bytes: 4 << 20, ..Config::default() };
+        let store = if Store::exists(&self.blocks) {
+            Store::open(&self.blocks, &config, &pools.background)
+        } else {
+            Store::create(&self.blocks, &config, &genesis.record(), &genesis.alloc, &pools.background)
+        };
+        let store = store.map_err(|error| error.to_string())?;
+        let settings =
+            LedgerConfig { threads: NonZeroUsize::MIN, block_cache_bytes: 4 << 20, ..LedgerConfig::default() };
+        let spec = Arc::new(genesis.spec.clone());
+        let ledger = Ledger::start(Arc::new(store), Arc::clone(&spec), settings, pools.clone(), None);
+        let ledger = Arc::new(ledger.map_err(|error| error.to_string())?);
+        let head = head_after(&spec, &ledger.head());
+        let clock = Arc::new(self.around.clock.clone());
+        let pool = Mempool::with_clock(mundi_mempool::Config::default(), spec, head, clock);
+        let pool = Arc::new(pool);
+        ledger.observe(Arc::clone(&pool) as _);
+        if let Some(witness) = self.witness.take() {
+            ledger.observe(Arc::new(witness));
+        }
+        Ok((ledger, pool))
+    }
+}
+
+/// Follows who leads.
+fn lead(machine: &Machine, facts: &Facts, progress: &Progress) -> watch::Receiver<Leadership<PublicKey>> {
+    let participants = facts.committee.participants.clone();
+    let elector = RoundRobin::<Sha256>::default();
+    let elector = commonware_consensus::simplex::elector::Config::<Scheme>::build(elector, &participants);
+    let leaders = move |view: u64| Leadership {
+        view: View::new(view),
+        leaders: (view..view + LEADERS)
+            .map(|view| elector.elect(Round::new(Epoch::zero(), View::new(view.max(1))), ()))
+            .filter_map(|index| participants.get(index.get() as usize).cloned())
+            .collect(),
+    };
+    let mut views = progress.watch_view();
+    let (sender, leadership) = watch::channel(leaders(*views.borrow()));
+    machine.child("leaders").spawn(move |_| async move {
+        while views.changed().await.is_ok() {
+            let view = *views.borrow_and_update();
+            sender.send_replace(leaders(view));
+        }
+    });
+    leadership
+}
+
+/// Tells the proposer of what comes into the pool.
+fn wake(machine: &Machine, pool: &Mempool, progress: &Progress) {
+    use tokio::sync::broadcast::error::RecvError;
+    let mut events = pool.subscribe();
+    let progress = progress.clone();
+    machine.child("wake").spawn(move |machine| async move {
+        while !matches!(events.recv().await, Err(RecvError::Closed)) {
+            progress.wake();
+            machine.sleep(GATHER).await;
+            events = events.resubscribe();
+        }
+    });
+}

@@ -1,0 +1,118 @@
+//! What honest validators say, and whether it holds together: looked at whenever one of them makes a block.
+
+use alloy_primitives::B256;
+use mundi_chain::{Head, LedgerObserver, Sealed};
+use mundi_state::BlockRecord;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+/// Most violations that are written down.
+const MOST: usize = 16;
+
+/// A block, as the first honest validator that made it has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) hash: B256,
+    /// Digest of the payload.
+    pub(crate) digest: B256,
+    /// Who.
+    pub(crate) by: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    blocks: BTreeMap<u64, Seen>,
+    /// Height of the block that a final transaction is in.
+    confirmed: BTreeMap<B256, u64>,
+    violations: Vec<String>,
+}
+
+/// What was seen. Clones are of the same one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Record(Arc<Mutex<State>>);
+
+impl Record {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("no holder panics")
+    }
+
+    /// Something happened that must not.
+    pub(crate) fn violation(&self, what: String) {
+        let mut state = self.lock();
+        if state.violations.len() < MOST {
+            state.violations.push(what);
+        }
+    }
+
+    pub(crate) fn violations(&self) -> Vec<String> {
+        self.lock().violations.clone()
+    }
+
+    /// The newest height that anybody honest has made a block of.
+    pub(crate) fn height(&self) -> u64 {
+        self.lock().blocks.last_key_value().map_or(0, |(height, _)| *height)
+    }
+
+    pub(crate) fn block(&self, height: u64) -> Option<Seen> {
+        self.lock().blocks.get(&height).cloned()
+    }
+
+    /// The block that a transaction is in, if it is final.
+    pub(crate) fn confirmed(&self, hash: &B256) -> Option<u64> {
+        self.lock().confirmed.get(hash).copied()
+    }
+
+    /// All transactions that are final, and where.
+    pub(crate) fn all_confirmed(&self) -> Vec<(B256, u64)> {
+        self.lock().confirmed.iter().map(|(hash, height)| (*hash, *height)).collect()
+    }
+
+    fn sealed(&self, by: usize, block: &BlockRecord) {
+        let height = block.header.number;
+        let digest = block.header.parent_beacon_block_root.unwrap_or_default();
+        let mut wrong = Vec::new();
+        let mut state = self.lock();
+        match state.blocks.get(&height) {
+            None => {
+                state.blocks.insert(height, Seen { hash: block.hash, digest, by });
+                for tx in &block.body.transactions {
+                    let hash = *tx.tx_hash();
+                    if let Some(before) = state.confirmed.insert(hash, height) {
+                        wrong.push(format!("transaction {hash} is in the blocks {before} and {height}"));
+                    }
+                }
+            }
+            Some(seen) if seen.digest != digest => wrong.push(format!(
+                "height {height} has two final payloads: {} at node {}, {digest} at node {by}",
+                seen.digest, seen.by
+            )),
+            Some(seen) if seen.hash != block.hash => wrong.push(format!(
+                "block {height} has two hashes: {} at node {}, {} at node {by}",
+                seen.hash, seen.by, block.hash
+            )),
+            Some(_) => {}
+        }
+        drop(state);
+        wrong.into_iter().for_each(|wrong| self.violation(wrong));
+    }
+}
+
+/// Looks at the blocks of one honest validator.
+pub(crate) struct Witness {
+    pub(crate) record: Record,
+    pub(crate) node: usize,
+}
+
+impl LedgerObserver for Witness {
+    fn sealed(&self, sealed: &Sealed, _: &Head) {
+        self.record.sealed(self.node, &sealed.block);
+    }
+
+    fn reset(&self, removed: &[Arc<BlockRecord>], _: &Head) {
+        if !removed.is_empty() {
+            self.record.violation(format!("node {} dropped {} final blocks", self.node, removed.len()));
+        }
+    }
+}

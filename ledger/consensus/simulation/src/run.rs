@@ -1,0 +1,403 @@
+//! A run: makes the network, lets happen what the plan says, and looks at what came of it.
+
+mod act;
+mod checks;
+
+use crate::{
+    dice::Dice,
+    facts::{BEGINNING, Facts},
+    faults::{Counters, Fault, FaultCounts},
+    load::Load,
+    machine::Disk,
+    manner::Manner,
+    meddler::{Babble, Contradict, Meddler, Repeat, Select, Signed, TwinWatch, Withhold},
+    node::{Node, PoolClock, Surroundings},
+    plan::{Misconduct, Plan},
+    record::Record,
+    wires::{End, Member, Wires},
+};
+use commonware_cryptography::{Hasher, Sha256};
+use commonware_runtime::{
+    Clock as _, Runner as _, Supervisor as _,
+    deterministic::{Config, Context, Runner},
+};
+use mundi_consensus::{Coded, LEAST_CODED, Whole, bft::Spread};
+use mundi_state::{FaultCounts as BlockFaults, SimulatedDisk};
+use std::{
+    marker::PhantomData,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// How often the simulation looks after its validators.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Time at the end of a run in which everybody comes to rest.
+const REST: Duration = Duration::from_secs(60);
+
+/// How a run came out.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What everything that happened comes to: equal for equal seeds.
+    pub trace: String,
+    /// Blocks that were made.
+    pub height: u64,
+    /// Transactions in them.
+    pub transactions: u64,
+    /// The view that consensus came to.
+    pub views: u64,
+    /// Messages between validators.
+    pub messages: u64,
+    /// Time that passed in the simulation.
+    pub time: Duration,
+    /// What fired.
+    pub faults: FaultCounts,
+    /// Classes of faults that should have fired in this run and did not.
+    pub silent: Vec<Fault>,
+    /// What went wrong. Nothing should.
+    pub violations: Vec<String>,
+}
+
+impl Outcome {
+    /// Whether everything is as it should be.
+    pub fn is_well(&self) -> bool {
+        self.violations.is_empty()
+    }
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Time that has passed in the simulation.
+    pub time: Duration,
+    /// Blocks so far.
+    pub height: u64,
+}
+
+/// Does what a plan says.
+pub(crate) fn run(plan: &Plan, watch: &mut dyn FnMut(Moment)) -> Outcome {
+    if plan.validators < LEAST_CODED { run_with::<Whole>(plan, watch) } else { run_with::<Coded>(plan, watch) }
+}
+
+fn run_with<K: Spread>(plan: &Plan, watch: &mut dyn FnMut(Moment)) -> Outcome {
+    let limit = plan.healed + plan.most_time() + REST + REST;
+    let config = Config::new()
+        .with_seed(plan.seed)
+        .with_start_time(UNIX_EPOCH + Duration::from_secs(BEGINNING))
+        .with_timeout(Some(limit))
+        .with_catch_panics(true);
+    let counters = Counters::default();
+    let record = Record::default();
+    let (known, said) = (record.clone(), counters.clone());
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        Runner::new(config).start(|context| async move {
+            let simulation = Simulation::<K>::new(context, plan, said, known).await;
+            match simulation {
+                Ok(simulation) => simulation.run(watch).await,
+                Err(error) => Ended { wrong: Some(error), ..Ended::default() },
+            }
+        })
+    }));
+    let mut violations = record.violations();
+    let ended = result.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        let text = text.unwrap_or_else(|| "a panic".into());
+        Ended { wrong: Some(format!("the simulation ended with: {text}")), ..Ended::default() }
+    });
+    violations.extend(ended.wrong);
+    let faults = counters.counts();
+    let silent = plan.expected.iter().copied().filter(|fault| faults.of(*fault) == 0).collect();
+    Outcome {
+        trace: ended.trace,
+        height: record.height(),
+        transactions: record.all_confirmed().len() as u64,
+        views: ended.views,
+        messages: ended.messages,
+        time: ended.time,
+        faults,
+        silent,
+        violations,
+    }
+}
+
+/// What is known at the end only.
+#[derive(Default)]
+struct Ended {
+    trace: String,
+    views: u64,
+    messages: u64,
+    time: Duration,
+    wrong: Option<String>,
+}
+
+/// A network under test.
+struct Simulation<'a, K> {
+    context: Context,
+    plan: &'a Plan,
+    dice: Dice,
+    counters: Counters,
+    record: Record,
+    facts: Arc<Facts>,
+    wires: Wires,
+    around: Arc<Surroundings>,
+    nodes: Vec<Node>,
+    /// When each machine is switched on again, if it is off.
+    returns: Vec<Option<SystemTime>>,
+    /// How long it is off after power failed in its disk.
+    down: Vec<Duration>,
+    /// What the disks with blocks had seen when their machines were switched on.
+    block_faults: Vec<BlockFaults>,
+    load: Load,
+    clock: PoolClock,
+    begin: SystemTime,
+    /// Heights that were there when the quorum was lost, and when it will be back.
+    stuck: Option<(SystemTime, SystemTime, Option<u64>)>,
+    kind: PhantomData<K>,
+}
+
+impl<'a, K: Spread> Simulation<'a, K> {
+    async fn new(
+        context: Context,
+        plan: &'a Plan,
+        counters: Counters,
+        record: Record,
+    ) -> Result<Self, String> {
+        let mut facts = Facts::new(&context, plan.validators)?;
+        facts.rules.max_lag = plan.max_lag;
+        let facts = Arc::new(facts);
+        let begin = context.current();
+        let dice = |purpose: &str| Dice::new(plan.seed, purpose);
+        let twins: Vec<Member> = plan
+            .misconduct
+            .iter()
+            .filter(|(_, misconduct)| *misconduct == Misconduct::Twin)
+            .map(|(member, _)| *member)
+            .collect();
+        let participants = &facts.committee.participants;
+        let wires = Wires::new(&context, dice("wires"), participants, &twins, counters.clone());
+        wires.set_bandwidth(plan.bandwidth);
+        wires.change_links(|_, _, link| link.latency = plan.latency);
+        let members: Vec<Member> = (0..plan.validators).chain(twins).collect();
+        let mut nodes = Vec::with_capacity(members.len());
+        for (end, member) in members.iter().copied().enumerate() {
+            let lies = plan.misconduct.contains(&(member, Misconduct::Lie));
+            let manner = Manner {
+                counters: counters.clone(),
+                slow: Arc::default(),
+                lies,
+                tolerates: lies,
+                max_lag: plan.max_lag,
+                proposals: 0.into(),
+                beacon: None.into(),
+                stash: Vec::new().into(),
+            };
+            let mut seeds = dice(&format!("disk {end}"));
+            let blocks = SimulatedDisk::new(seeds.next());
+            let disk = Disk::new(seeds, counters.clone());
+            nodes.push(Node::new(end, member, plan.is_honest(member), disk, blocks, manner));
+        }
+        let clock = PoolClock::default();
+        let around = Arc::new(Surroundings {
+            facts: Arc::clone(&facts),
+            wires: wires.clone(),
+            record: record.clone(),
+            clock: clock.clone(),
+            pace: plan.pace,
+            source: None,
+        });
+        let load = Load::new(&facts, dice("load"), plan.load, begin);
+        let mut simulation = Self {
+            returns: vec![None; nodes.len()],
+            down: vec![Duration::from_secs(1); nodes.len()],
+            block_faults: vec![BlockFaults::default(); nodes.len()],
+            dice: dice("run"),
+            context,
+            plan,
+            counters,
+            record,
+            facts,
+            wires,
+            around,
+            nodes,
+            load,
+            clock,
+            begin,
+            stuck: None,
+            kind: PhantomData,
+        };
+        simulation.meddle();
+        for end in 0..simulation.nodes.len() {
+            simulation.start(end);
+        }
+        Ok(simulation)
+    }
+
+    /// Puts those who meddle between dishonest machines and the network.
+    fn meddle(&self) {
+        let signed: Signed = Signed::default();
+        for Node { end, member, .. } in &self.nodes {
+            for (_, misconduct) in self.plan.misconduct.iter().filter(|(other, _)| other == member) {
+                let counters = self.counters.clone();
+                let meddler: Box<dyn Meddler> = match misconduct {
+                    Misconduct::Withhold => Box::new(Withhold(counters)),
+                    Misconduct::Select => Box::new(Select(counters)),
+                    Misconduct::Babble => Box::new(Babble(counters)),
+                    Misconduct::Repeat => Box::new(Repeat { counters, past: Default::default() }),
+                    Misconduct::Contradict => {
+                        let share = self.facts.secrets[*member].share().ok();
+                        let scheme = share.and_then(|share| self.facts.committee.signer(share));
+                        let Some(scheme) = scheme else { continue };
+                        Box::new(Contradict::<K>::new(counters, scheme))
+                    }
+                    Misconduct::Twin => {
+                        let signed = Arc::clone(&signed);
+                        Box::new(TwinWatch::<K> { counters, signed, kind: PhantomData })
+                    }
+                    Misconduct::Lie | Misconduct::Forget => continue,
+                };
+                self.wires.set_meddler(*end, Some(meddler));
+            }
+        }
+    }
+
+    fn start(&mut self, end: End) {
+        self.returns[end] = None;
+        self.block_faults[end] = self.nodes[end].blocks.faults();
+        self.nodes[end].start::<K>(&self.context, &self.around);
+    }
+
+    fn now(&self) -> SystemTime {
+        self.context.current()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.now().duration_since(self.begin).unwrap_or_default()
+    }
+
+    /// Everything from the beginning to the end.
+    async fn run(mut self, watch: &mut dyn FnMut(Moment)) -> Ended {
+        let mut wrong = None;
+        for (at, action) in &self.plan.actions {
+            while wrong.is_none() && self.elapsed() < *at {
+                wrong = self.tick(watch).await.err();
+            }
+            self.act(action).await;
+        }
+        while wrong.is_none() && self.elapsed() < self.plan.healed {
+            wrong = self.tick(watch).await.err();
+        }
+        self.heal();
+        if wrong.is_none() {
+            wrong = self.recovers(watch).await.err();
+        }
+        if wrong.is_none() && self.record.violations().is_empty() {
+            wrong = self.check().await.err();
+        }
+        self.count_block_faults();
+        let views = self.views();
+        let (messages, time) = (self.wires.messages(), self.elapsed());
+        for end in 0..self.nodes.len() {
+            let (node, context) = (&mut self.nodes[end], &self.context);
+            node.crash(context, &self.wires, mundi_state::Unsynced::Kept).await;
+        }
+        Ended { trace: self.trace(), views, messages, time, wrong }
+    }
+
+    /// What everything so far comes to.
+    fn trace(&self) -> String {
+        let mut hasher = Sha256::default();
+        hasher.update(self.context.auditor().state().as_bytes());
+        hasher.update(&self.wires.trace());
+        for height in 1..=self.record.height() {
+            if let Some(block) = self.record.block(height) {
+                hasher.update(block.hash.as_slice());
+            }
+        }
+        hasher.finalize().1.to_string()
+    }
+
+    /// The newest view that an honest validator is in.
+    fn views(&self) -> u64 {
+        let live = self.nodes.iter().filter(|node| node.honest).filter_map(Node::live);
+        live.map(|live| live.progress.view()).max().unwrap_or_default()
+    }
+
+    /// Lets a little time pass, and looks after everybody.
+    async fn tick(&mut self, watch: &mut dyn FnMut(Moment)) -> Result<(), String> {
+        self.context.sleep(TICK).await;
+        let now = self.now();
+        self.clock.0.store(u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX), Relaxed);
+        for end in 0..self.nodes.len() {
+            if self.nodes[end].is_up() && self.nodes[end].disk.is_dead() {
+                self.switch_off(end, self.down[end]).await;
+            }
+            if let Some(reason) = self.nodes[end].ended() {
+                self.ended(end, &reason).await;
+            }
+            if self.returns[end].is_some_and(|at| now >= at) {
+                self.start(end);
+            }
+        }
+        self.look_for_progress_without_quorum();
+        self.load.act(now, &self.nodes, &self.record)?;
+        watch(Moment { time: self.elapsed(), height: self.record.height() });
+        match self.record.violations().first() {
+            // It is known already; there is no use in going on.
+            Some(_) => Err("the run was ended".into()),
+            None => Ok(()),
+        }
+    }
+
+    /// A validator ended by itself: with a disk that failed it may.
+    async fn ended(&mut self, end: End, reason: &str) {
+        let node = &self.nodes[end];
+        let excused = node.disk.has_failed() || node.blocks.faults() != self.block_faults[end];
+        tracing::debug!(target: "simulation", end, reason, excused, "a validator ended");
+        if node.honest && !excused {
+            self.record.violation(format!("node {end} ended by itself: {reason}"));
+        }
+        let down = self.dice.millis(300, 1500);
+        self.switch_off(end, down).await;
+    }
+
+    async fn switch_off(&mut self, end: End, down: Duration) {
+        let unsynced = mundi_state::Unsynced::drawn(self.dice.next());
+        self.nodes[end].crash(&self.context, &self.wires, unsynced).await;
+        self.returns[end] = Some(self.now() + down);
+    }
+
+    /// Waits until all honest validators have made blocks after everything is well again.
+    async fn recovers(&mut self, watch: &mut dyn FnMut(Moment)) -> Result<(), String> {
+        let (view, target) = (self.views(), self.record.height() + self.plan.heights);
+        let limits = (view + self.plan.most_views(), self.now() + self.plan.most_time());
+        loop {
+            self.tick(watch).await?;
+            let executed = |node: &Node| {
+                node.live().map_or(0, |live| live.progress.executed().anchor.height)
+            };
+            let behind: Vec<(End, u64)> = self
+                .nodes
+                .iter()
+                .filter(|node| node.honest)
+                .map(|node| (node.end, executed(node)))
+                .filter(|(_, height)| *height < target)
+                .collect();
+            if behind.is_empty() && self.load.waiting() == 0 {
+                return Ok(());
+            }
+            let done = behind.is_empty();
+            if !done && self.views() > limits.0 || self.now() > limits.1 {
+                let heights: Vec<String> =
+                    behind.iter().map(|(end, height)| format!("node {end} is at {height}")).collect();
+                return Err(format!(
+                    "no progress after healing: view {view} became {}, and to reach height {target}, {}; {} transactions wait",
+                    self.views(),
+                    heights.join(", "),
+                    self.load.waiting(),
+                ));
+            }
+        }
+    }
+}
