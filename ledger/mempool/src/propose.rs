@@ -123,8 +123,8 @@ impl Mempool {
     ///
     /// Everything else stays as it is: what the pool does not know, what waits for a nonce or for money, what is in flight
     /// already, and what stands here at the nonce of another transaction of that payload. The block that executes the payload
-    /// shows what became of all of them. If two payloads hold the same transaction, only the first one claims it. Costs about a
-    /// microsecond each.
+    /// shows what became of all of them. If two payloads hold the same transaction, only the first one claims it. Costs one to two
+    /// microseconds each.
     pub fn claim(&self, hashes: impl IntoIterator<Item = B256>) -> Vec<B256> {
         hashes.into_iter().filter(|hash| self.claim_one(hash)).collect()
     }
