@@ -38,6 +38,8 @@ pub use find::{finalized_header, finalized_payload};
 pub use header::{FinalizedHeader, FinalizedPayload, ProvenPayload};
 pub use receipt::{FinalizedReceipt, ProvenReceipt, ReceiptProof};
 
+pub(crate) use chain::randomness;
+
 /// Most bytes of a certificate, with what it is about.
 pub const MOST_CERTIFICATE_BYTES: usize = 200;
 
