@@ -8,6 +8,7 @@ mod db;
 mod dev;
 mod generate;
 mod import;
+mod net;
 mod node;
 mod state;
 
@@ -18,6 +19,7 @@ pub(crate) use db::{DbArgs, DbCommand, FlushArgs, PruneArgs, RepairArgs, RewindA
 pub(crate) use dev::{DevArgs, TransactionOrder, why_not};
 pub(crate) use generate::GenerateArgs;
 pub(crate) use import::ImportArgs;
+pub(crate) use net::{NetArgs, NetCommand, NetNewArgs, NetUpArgs};
 pub(crate) use node::{ConfigArgs, ConfigCommand, NodeArgs, SettingArgs};
 pub(crate) use state::{
     Block, DataDirArgs, ExportArgs, GetArgs, StateArgs, StateCommand, StateImportArgs, StatsArgs, VerifyArgs,
@@ -39,6 +41,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 Examples:
   mundi dev                              a chain for developers, at once
   mundi node --genesis genesis.json      a node that keeps a chain
+  mundi net new && mundi net up          a network of validators, on this machine
   mundi import --genesis genesis.json chain.rlp
                                          execute a chain from its first block on, and keep it
   mundi generate --out chain             make a long chain to import
@@ -65,6 +68,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Dev(Box<DevArgs>),
     Node(NodeArgs),
+    Net(Box<NetArgs>),
     Import(ImportArgs),
     State(StateArgs),
     Db(DbArgs),

@@ -19,6 +19,7 @@ mod generate;
 mod import;
 mod interrupt;
 mod log;
+mod net;
 mod node;
 mod replay;
 mod state;
@@ -88,6 +89,7 @@ fn run(cli: Cli) -> eyre::Result<Verdict> {
     match cli.command {
         Command::Dev(args) => dev::run(&args),
         Command::Node(args) => node::run(&args),
+        Command::Net(args) => net::run(&args),
         Command::Config(args) => node::config(&args),
         Command::Db(args) => db::run(&args),
         Command::Import(args) => import::run(&args),

@@ -5,5 +5,5 @@ mod table;
 mod text;
 
 pub use screen::{Screen, Size};
-pub use table::{frame, summary, table};
+pub use table::{frame, log_line, summary, table};
 pub use text::Paint;

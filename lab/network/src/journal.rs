@@ -65,7 +65,7 @@ impl Journal {
             nodes.push(LogFile::open(run.join(format!("node{number}.log")))?);
         }
         let all = LogFile::open(layout.log())?;
-        let width = layout.nodes.iter().map(|node| node.name.len()).max().unwrap_or_default();
+        let width = layout.nodes.iter().map(|node| node.name.len()).max().unwrap_or_default().max(3);
         let names = layout.nodes.iter().map(|node| format!("{:width$}", node.name)).collect();
         let (lines, queue) = std_mpsc::sync_channel(QUEUE);
         let (show, shown) = mpsc::channel(SHOWN);

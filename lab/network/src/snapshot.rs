@@ -43,7 +43,7 @@ pub struct NodeView {
     pub name: String,
     /// How it is.
     pub state: NodeState,
-    /// Whether something between it and another node does not pass.
+    /// Whether it hears and is heard by fewer than a quorum.
     pub apart: bool,
     /// Its process.
     pub pid: Option<u32>,
@@ -130,7 +130,7 @@ impl fmt::Display for NodeState {
 }
 
 impl NodeView {
-    /// Its state in one word: one that is up and cannot reach everybody is partitioned.
+    /// Its state in one word: one that is up and cannot reach a quorum is partitioned.
     pub fn state_word(&self) -> String {
         match self.state {
             NodeState::Up if self.apart => "partitioned".into(),

@@ -105,6 +105,7 @@ async fn nodes_are_started_and_ended_in_good_order() {
     let run = network.config.layout.run();
     assert_eq!(fs::read_to_string(run.join("node1.log")).unwrap(), "up in node1\nbye\n");
     let all = fs::read_to_string(run.join("net.log")).unwrap();
+    assert!(!network.config.layout.socket().exists());
     assert!(all.contains("n2  │ up in node2\n") && all.contains("net │ "), "{all}");
     // And once more, in the same folder.
     let (mut supervisor, _shown) = start(&network).await;

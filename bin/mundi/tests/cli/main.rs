@@ -6,6 +6,7 @@ mod db;
 mod dev;
 mod generate;
 mod import;
+mod net;
 mod node;
 mod replay;
 mod rpc;

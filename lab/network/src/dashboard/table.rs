@@ -148,8 +148,8 @@ pub fn frame(snapshot: &Snapshot, log: &VecDeque<ShownLine>, size: Size, paint: 
     lines
 }
 
-/// A line of the log, with whose it is.
-pub(crate) fn log_line(line: &ShownLine, name: &str, width: usize, columns: usize, paint: Paint) -> String {
+/// A line of the log, with whose it is, in as many columns as there are; `width` of them are for the name.
+pub fn log_line(line: &ShownLine, name: &str, width: usize, columns: usize, paint: Paint) -> String {
     let text = fit(&line.text, columns.saturating_sub(width + 3));
     let text = match line.severity() {
         Some(word) if word.starts_with("error") => text.replacen(word, &paint.red(word), 1),
@@ -181,7 +181,7 @@ fn some_rows(snapshot: &Snapshot, room: usize, columns: usize, paint: Paint) -> 
     let fits = plain.iter().all(|line| line.chars().count() <= columns);
     let mut lines =
         if fits { rows(&nodes, paint) } else { plain.iter().map(|line| fit(line, columns)).collect() };
-    lines.extend(rest.map(|rest| paint.dim(&rest)));
+    lines.extend(rest.map(|rest| paint.dim(&fit(&rest, columns))));
     lines
 }
 

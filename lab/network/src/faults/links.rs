@@ -138,10 +138,11 @@ impl Links {
         }
     }
 
-    /// Whether something between this node and another does not pass.
+    /// Whether a node hears and is heard by fewer than a quorum: all but a third, itself included.
     pub fn is_apart(&self, node: usize) -> bool {
-        let closed = |from, to| self.link(from, to).gate != Gate::Open;
-        (0..self.nodes).any(|other| closed(node, other) || closed(other, node))
+        let open = |from, to| self.link(from, to).gate == Gate::Open;
+        let reached = (0..self.nodes).filter(|other| open(node, *other) && open(*other, node)).count();
+        reached < self.nodes - self.nodes.saturating_sub(1) / 3
     }
 
     /// How many ordered pairs are worse than perfect: gates that are not open, and qualities that are not perfect.
@@ -174,10 +175,10 @@ mod tests {
         let links = Links::new(4);
         links.partition(&[vec![0, 1], vec![2, 3]], Gate::Cut);
         assert_eq!(closed(&links).len(), 8);
-        assert!(links.is_apart(3));
+        assert!((0..4).all(|node| links.is_apart(node)), "two of four are no quorum");
         links.partition(&[vec![2]], Gate::Stalled);
         assert_eq!(closed(&links), [(0, 2), (1, 2), (2, 0), (2, 1), (2, 3), (3, 2)]);
-        assert!(links.is_apart(0) && links.is_apart(2));
+        assert!(links.is_apart(2) && !links.is_apart(0), "three of four are");
         assert_eq!(links.faults(), (6, 0));
         links.heal();
         assert_eq!(closed(&links), []);

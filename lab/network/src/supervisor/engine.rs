@@ -133,6 +133,8 @@ impl Engine {
             None => "no node came up, and that is all".to_owned(),
         };
         self.journal.say(&text);
+        // It would do no harm: whoever asks looks at the lock first.
+        let _ = std::fs::remove_file(self.config.layout.socket());
         for answer in self.ending.take().into_iter().flatten() {
             let _ = answer.send(Answer::Done(text.clone()));
         }

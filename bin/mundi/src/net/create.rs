@@ -1,0 +1,115 @@
+//! `mundi net new`.
+
+use crate::{Verdict, cli::NetNewArgs, console};
+use eyre::WrapErr as _;
+use getrandom::SysRng;
+use mundi_chain::{DeveloperGenesis, Genesis};
+use mundi_consensus::deal;
+use mundi_network::{DEFAULT_PORTS, Dealt, DealtNode, NewNetwork, Placement, Ports};
+use mundi_node::genesis_to_json;
+use mundi_rpc_dev::{DEFAULT_DERIVATION_PATH, DEFAULT_MNEMONIC, developer_accounts};
+use rand_core::UnwrapErr;
+use std::{
+    fmt::Write as _,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// Validators unless told otherwise: the fewest that outlive the loss of one.
+const VALIDATORS: usize = 4;
+
+pub(super) fn run(args: &NetNewArgs) -> eyre::Result<Verdict> {
+    let ports = args.base_port.map_or(Ok(DEFAULT_PORTS), Ports::from_base)?;
+    let placement = match &args.hosts {
+        Some(hosts) => Placement::hosts(hosts.clone(), ports)?,
+        None => Placement::Local(ports),
+    };
+    let hosts = args.hosts.as_ref().map(Vec::len);
+    let addresses = placement.addresses(args.validators.or(hosts).unwrap_or(VALIDATORS))?;
+    // Before the work, which takes a while when there are many.
+    NewNetwork::check(&args.dir)?;
+    let genesis = genesis(args)?;
+    let member = |(number, address)| (format!("node{number}"), address);
+    let members: Vec<(String, String)> = addresses.into_iter().enumerate().map(member).collect();
+    let secrets = deal(UnwrapErr(SysRng), genesis.hash, &members).wrap_err("cannot deal keys")?;
+    let json = |value: &mundi_consensus::ValidatorFile| serde_json::to_string_pretty(value);
+    let nodes = secrets.validators.iter().map(|file| Ok(DealtNode { validator: json(file)? }));
+    let dealt = Dealt {
+        network: serde_json::to_string_pretty(&secrets.network)?,
+        nodes: nodes.collect::<Result<_, serde_json::Error>>()?,
+    };
+    let network = NewNetwork {
+        dir: args.dir.clone(),
+        placement,
+        genesis: genesis_to_json(&genesis),
+        dealt,
+        cores: console::threads(None),
+    };
+    network.write()?;
+    console::print(report(args, &network, &genesis, &secrets.network).as_bytes())?;
+    Ok(Verdict::Right)
+}
+
+/// Rich accounts, and the time at which the network is made.
+fn genesis(args: &NetNewArgs) -> eyre::Result<Genesis> {
+    let words = args.mnemonic.as_deref().unwrap_or(DEFAULT_MNEMONIC);
+    let signers = developer_accounts(words, args.accounts, DEFAULT_DERIVATION_PATH)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let preset = DeveloperGenesis {
+        chain_id: args.chain_id,
+        accounts: signers.iter().map(|signer| signer.address()).collect(),
+        balance: args.balance,
+        timestamp: now.as_secs(),
+        ..DeveloperGenesis::default()
+    };
+    Ok(Genesis::developer(&preset)?)
+}
+
+/// What was made, and what to do with it.
+fn report(
+    args: &NetNewArgs,
+    network: &NewNetwork,
+    genesis: &Genesis,
+    public: &mundi_consensus::NetworkFile,
+) -> String {
+    let dir = args.dir.display();
+    let count = public.validators.len();
+    let many = if count == 1 { "" } else { "s" };
+    let mut text = format!(
+        "Made a network of {count} validator{many} in {dir}\n\n\
+         chain      {}, first block {}\n\
+         group key  {}\n\
+         accounts   {} with {} ether each{}\n",
+        args.chain_id,
+        genesis.hash,
+        public.group_key,
+        args.accounts,
+        alloy_primitives::utils::format_ether(args.balance).trim_end_matches('0').trim_end_matches('.'),
+        if args.mnemonic.is_none() { ": those of `mundi dev`, whose keys everybody knows" } else { "" },
+    );
+    match &network.placement {
+        Placement::Local(ports) => {
+            let last = u16::try_from(count - 1).unwrap_or_default();
+            let (first, last) = (ports.rpc, ports.rpc + last);
+            let ports = if count == 1 { format!("{first}") } else { format!("{first} to {last}") };
+            let up =
+                if args.dir.as_os_str() == super::DEFAULT_DIR { String::new() } else { format!(" {dir}") };
+            let _ = write!(
+                text,
+                "JSON-RPC   127.0.0.1, port{} {ports}\n\n\
+                 Run it:    mundi net up{up}\n",
+                if count == 1 { "" } else { "s" },
+            );
+        }
+        Placement::Hosts(..) => {
+            let _ = writeln!(
+                text,
+                "\nEach node needs genesis.json, network.json and its own folder, and nobody else's:"
+            );
+            for (number, member) in public.validators.iter().enumerate() {
+                let _ = writeln!(text, "  {dir}/node{number}  to the host of {}", member.address);
+            }
+            let _ = writeln!(text, "There: cd {dir}/nodeI && mundi node --config mundi.toml");
+        }
+    }
+    text
+}
