@@ -96,6 +96,11 @@ impl NodeConfig {
 
     /// Refuses what must not be.
     pub(crate) fn check(&self) -> Result<(), NodeError> {
+        let in_folder = matches!(self.chain, ChainSource::Folder(..) | ChainSource::File(..));
+        if !self.ordering.is_solo() && !in_folder {
+            let why = "a chain that is ordered by many has to be in a folder: what was agreed is not undone by a restart";
+            return Err(NodeError::Settings(why.into()));
+        }
         let Some(developer) = &self.developer else { return Ok(()) };
         if !self.ordering.is_solo() {
             let why = "a developers' chain is ordered by its node alone: developers' methods steer blocks, which others would have to agree to";

@@ -14,6 +14,8 @@ use std::{
 const GENESIS: &str = "genesis.json";
 /// The name of the pool's journal in the folder.
 const JOURNAL: &str = "pool.journal";
+/// The name of the folder with what consensus keeps.
+const CONSENSUS: &str = "consensus";
 
 /// The folder of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +46,11 @@ impl DataDir {
         self.0.join(JOURNAL)
     }
 
+    /// Where a validator keeps its votes, and all who order with others keep payloads and certificates.
+    pub fn consensus(&self) -> PathBuf {
+        self.0.join(CONSENSUS)
+    }
+
     /// Whether there is a chain.
     pub fn is_begun(&self) -> bool {
         Store::exists(&self.0)
@@ -71,6 +78,12 @@ impl DataDir {
     ) -> Result<Chain, NodeError> {
         let json = genesis_file::to_json(&genesis);
         self.open(Some((json, genesis)), config, pool)
+    }
+
+    /// Begins a chain with a genesis file from elsewhere, and closes it again.
+    pub(crate) fn begin(&self, json: Vec<u8>, config: &Config, pool: &ThreadPool) -> Result<(), NodeError> {
+        let genesis = parse(&self.0.join(GENESIS), &json)?;
+        self.open(Some((json, genesis)), config, pool).map(drop)
     }
 
     fn open(

@@ -1,6 +1,7 @@
 //! Why a node does not start, or does not stop well.
 
 use mundi_chain::{GenesisError, LedgerError};
+use mundi_consensus::{ValidatorError, follow::FollowError};
 use mundi_mempool::JournalError;
 use mundi_rpc_dev::{DumpError, ForkError};
 use mundi_rpc_server::ServerError;
@@ -107,6 +108,22 @@ pub enum NodeError {
     /// The servers.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// The validator.
+    #[error("the validator cannot start: {0}")]
+    Validator(#[from] ValidatorError),
+    /// The follower.
+    #[error("following cannot start: {0}")]
+    Follow(#[from] FollowError),
+    /// There is no chain yet, and nobody gives a genesis to begin one with.
+    #[error("there is no chain in {} yet, and none of the nodes to follow gives its genesis; the last one was {upstream}: {reason}", path.display())]
+    NoGenesis {
+        /// The folder.
+        path: PathBuf,
+        /// Who was asked last.
+        upstream: String,
+        /// Why there is none.
+        reason: String,
+    },
     /// The pool's journal.
     #[error(transparent)]
     Journal(#[from] JournalError),

@@ -37,7 +37,7 @@ pub use error::NodeError;
 pub use files::raise_file_limit;
 pub use genesis_file::to_json as genesis_to_json;
 pub use node::{Addresses, Node};
-pub use ordering::Ordering;
+pub use ordering::{FollowOrdering, Ordering, ValidatorOrdering};
 pub use settings::{
     KEYS, Kind, MAX_SETTINGS_BYTES, Setting, Settings, SettingsError, Source, default_file, parse_size,
 };

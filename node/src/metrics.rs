@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::{
 };
 use mundi_chain::{Head, Ledger, LedgerObserver, Sealed};
 use mundi_mempool::Mempool;
-use mundi_rpc_context::Workers;
+use mundi_rpc_context::{Consensus, Workers};
 use mundi_state::BlockRecord;
 use std::sync::{Arc, Weak};
 
@@ -127,11 +127,58 @@ pub(crate) struct Gauges {
     cpu: Gauge,
     threads: Gauge,
     files: Gauge,
+    consensus: Option<ConsensusGauges>,
+}
+
+/// The same of ordering by many.
+struct ConsensusGauges {
+    consensus: Consensus,
+    ordered: Gauge,
+    executed: Gauge,
+    anchored: Gauge,
+    lag: Gauge,
+    view: Gauge,
+    peers: Gauge,
+    caught_up: Gauge,
+    failed: Gauge,
+}
+
+impl ConsensusGauges {
+    fn new(consensus: &Consensus) -> Self {
+        Self {
+            consensus: consensus.clone(),
+            ordered: gauge!("consensus_ordered_height"),
+            executed: gauge!("consensus_executed_height"),
+            anchored: gauge!("consensus_anchored_height"),
+            lag: gauge!("consensus_lag"),
+            view: gauge!("consensus_view"),
+            peers: gauge!("consensus_peers"),
+            caught_up: gauge!("consensus_caught_up"),
+            failed: gauge!("consensus_failed"),
+        }
+    }
+
+    fn refresh(&self) {
+        let progress = &self.consensus.progress;
+        self.ordered.set(progress.ordered() as f64);
+        self.executed.set(progress.executed().anchor.height as f64);
+        self.anchored.set(progress.anchored() as f64);
+        self.lag.set(self.consensus.lag() as f64);
+        self.view.set(progress.view() as f64);
+        self.peers.set((self.consensus.peers)() as f64);
+        self.caught_up.set(f64::from(u8::from(self.consensus.is_caught_up())));
+        self.failed.set(f64::from(u8::from(progress.fault().is_some())));
+    }
 }
 
 impl Gauges {
     /// To be called [within](Figures::within) the figures.
-    pub(crate) fn new(pool: &Arc<Mempool>, ledger: &Arc<Ledger>, workers: &Workers) -> Self {
+    pub(crate) fn new(
+        pool: &Arc<Mempool>,
+        ledger: &Arc<Ledger>,
+        workers: &Workers,
+        consensus: Option<&Consensus>,
+    ) -> Self {
         gauge!("mundi_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         Self {
             pool: Arc::downgrade(pool),
@@ -146,6 +193,7 @@ impl Gauges {
             cpu: gauge!("process_cpu_seconds_total"),
             threads: gauge!("process_threads"),
             files: gauge!("process_open_fds"),
+            consensus: consensus.map(ConsensusGauges::new),
         }
     }
 
@@ -159,6 +207,9 @@ impl Gauges {
         let halted = self.ledger.upgrade().is_none_or(|ledger| ledger.halted().is_some());
         self.halted.set(f64::from(u8::from(halted)));
         self.waiting.set(self.workers.waiting() as f64);
+        if let Some(consensus) = &self.consensus {
+            consensus.refresh();
+        }
         if let Some(process) = Process::read() {
             self.memory.set(process.memory);
             self.cpu.set(process.cpu);

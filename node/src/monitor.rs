@@ -2,7 +2,7 @@
 //!
 //! * `GET /metrics`: figures for Prometheus.
 //! * `GET /health`: 200 as long as blocks can be made, else 503, with the reason.
-//! * `GET /ready`: 200 once requests are answered, else 503.
+//! * `GET /ready`: 200 once requests are answered and, if others order, the node has caught up with them; else 503.
 
 use crate::{
     error::NodeError,
@@ -18,6 +18,7 @@ use axum::{
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use mundi_chain::Ledger;
+use mundi_rpc_context::Consensus;
 use serde_json::{Value, json};
 use std::{
     net::SocketAddr,
@@ -46,6 +47,9 @@ struct Shared {
     handle: PrometheusHandle,
     gauges: OnceLock<Gauges>,
     ledger: OnceLock<Weak<Ledger>>,
+    consensus: OnceLock<Consensus>,
+    /// Figures of those parts that keep their own.
+    others: OnceLock<Box<dyn Fn() -> String + Send + Sync>>,
     ready: AtomicBool,
 }
 
@@ -61,6 +65,8 @@ impl Monitor {
             handle: figures.handle(),
             gauges: OnceLock::new(),
             ledger: OnceLock::new(),
+            consensus: OnceLock::new(),
+            others: OnceLock::new(),
             ready: AtomicBool::new(false),
         });
         let router = Router::new()
@@ -91,9 +97,22 @@ impl Monitor {
     }
 
     /// The ledger runs.
-    pub(crate) fn attach(&self, ledger: &Arc<Ledger>, gauges: Gauges) {
-        let _ = self.shared.ledger.set(Arc::downgrade(ledger));
+    pub(crate) fn attach(
+        &self,
+        ledger: &Arc<Ledger>,
+        gauges: Gauges,
+        consensus: Option<Consensus>,
+        others: Option<Box<dyn Fn() -> String + Send + Sync>>,
+    ) {
+        // Before the ledger: whoever finds that has all of it.
+        if let Some(consensus) = consensus {
+            let _ = self.shared.consensus.set(consensus);
+        }
+        if let Some(others) = others {
+            let _ = self.shared.others.set(others);
+        }
         let _ = self.shared.gauges.set(gauges);
+        let _ = self.shared.ledger.set(Arc::downgrade(ledger));
     }
 
     /// Requests are answered, or no more.
@@ -114,8 +133,13 @@ impl Monitor {
 }
 
 impl Shared {
+    /// Whether requests are answered by a node that is not behind.
+    fn is_ready(&self) -> bool {
+        self.ready.load(Relaxed) && self.consensus.get().is_none_or(Consensus::is_caught_up)
+    }
+
     fn state(&self) -> (bool, Value) {
-        let ready = self.ready.load(Relaxed);
+        let ready = self.is_ready();
         let Some(ledger) = self.ledger.get().and_then(Weak::upgrade) else {
             return (false, json!({"status": "starting", "ready": false}));
         };
@@ -128,10 +152,15 @@ impl Shared {
             "hash": head.block.hash,
             "timestamp": head.block.header.timestamp,
         });
-        match ledger.halted() {
+        let mut reason = ledger.halted().map(|reason| reason.to_string());
+        if let Some(consensus) = self.consensus.get() {
+            state["ordered"] = json!(consensus.progress.ordered());
+            reason = reason.or_else(|| consensus.progress.fault().map(|fault| fault.to_string()));
+        }
+        match reason {
             Some(reason) => {
                 state["status"] = json!("halted");
-                state["reason"] = json!(&*reason);
+                state["reason"] = json!(reason);
                 (false, state)
             }
             None => (true, state),
@@ -144,7 +173,12 @@ async fn figures_of(State(shared): State<Arc<Shared>>) -> Response {
         gauges.refresh();
     }
     shared.handle.run_upkeep();
-    let text = shared.handle.render();
+    let mut text = shared.handle.render();
+    if let Some(others) = shared.others.get() {
+        let others = others();
+        // The end of a text is marked in another form of it only.
+        text.push_str(others.trim_end().trim_end_matches("# EOF"));
+    }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
@@ -155,7 +189,7 @@ async fn health(State(shared): State<Arc<Shared>>) -> Response {
 
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     let (well, state) = shared.state();
-    answer(well && shared.ready.load(Relaxed), &state)
+    answer(well && shared.is_ready(), &state)
 }
 
 fn answer(well: bool, state: &Value) -> Response {

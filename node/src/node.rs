@@ -8,7 +8,7 @@ use crate::{
     metrics::{BlockFigures, Figures, Gauges},
     monitor::Monitor,
     narrate::Narrator,
-    ordering::Orderer,
+    ordering::{FollowOrdering, Orderer, Ordering},
     serve,
     threads::Threads,
 };
@@ -43,6 +43,8 @@ pub struct Node {
     threads: Arc<Threads>,
     context: Ctx,
     orderer: Orderer,
+    /// How the chain began.
+    genesis: Option<Arc<Genesis>>,
     bench: Option<Arc<Workbench>>,
     fork: Option<Arc<Fork>>,
     /// Where the chain is dumped to at the end.
@@ -62,7 +64,7 @@ impl Node {
             (Some(figures), Some(address)) => Some(Monitor::start(address, figures, &threads)?),
             _ => None,
         };
-        let opened = open(config.chain, &config.state, &threads)?;
+        let opened = open(config.chain, &config.ordering, &config.state, &threads)?;
         let genesis = opened.genesis;
         for key in &genesis.ignored {
             tracing::warn!(target: "node", "genesis: config.{key} means nothing here and is passed over");
@@ -98,7 +100,7 @@ impl Node {
             tracing::warn!(target: "node", %error, "the trusted setup of blobs is loaded when it is needed");
         }
 
-        let orderer = config.ordering.start(&ledger, &pool)?;
+        let orderer = config.ordering.start(&ledger, &pool, &threads)?;
         // Others have no say in what the next block is like.
         let steered = orderer.solo().filter(|_| config.developer.is_some()).cloned();
         if let Some(solo) = &steered {
@@ -109,11 +111,11 @@ impl Node {
         let workers = Workers::new(Arc::clone(&threads.rpc), config.most_waiting);
         if let (Some(figures), Some(monitor)) = (&figures, &monitor) {
             let (blocks, gauges) = Figures::within(Some(figures), || {
-                (BlockFigures::new(), Gauges::new(&pool, &ledger, &workers))
+                (BlockFigures::new(), Gauges::new(&pool, &ledger, &workers, orderer.consensus()))
             });
             blocks.begin(&ledger.head());
             ledger.observe(Arc::new(blocks));
-            monitor.attach(&ledger, gauges);
+            monitor.attach(&ledger, gauges, orderer.consensus().cloned(), orderer.figures());
         }
         let (developer, is_developers) =
             (config.developer.clone().unwrap_or_default(), config.developer.is_some());
@@ -121,17 +123,19 @@ impl Node {
             ledger,
             pool,
             sequencer: orderer.sequencer(),
+            consensus: orderer.consensus().cloned(),
             workers,
             limits: config.limits,
             accounts: Accounts::new(developer.signers),
             client_version: config.client_version,
             developer: steered,
         });
+        // A chain that continues a foreign one did not begin with it.
+        let genesis = opened.fork.is_none().then(|| Arc::new(genesis));
         let bench = if let Some(solo) = &context.developer {
             solo.decide(|next| *next = developer.next);
             context.accounts.impersonate_all(developer.impersonate_all);
-            let genesis = opened.fork.is_none().then(|| Arc::new(genesis));
-            let setup = Setup { genesis, fork: opened.fork.clone(), replace: None };
+            let setup = Setup { genesis: genesis.clone(), fork: opened.fork.clone(), replace: None };
             Workbench::new(Ctx::clone(&context), setup)
         } else {
             None
@@ -140,6 +144,7 @@ impl Node {
             threads,
             context,
             orderer,
+            genesis,
             bench,
             fork: opened.fork,
             dump: None,
@@ -207,7 +212,7 @@ impl Node {
 
     /// All its methods, for use without a server.
     pub fn methods(&self) -> Methods {
-        serve::methods(&self.context, self.bench.as_ref(), self.fork.as_ref())
+        serve::methods(&self.context, self.genesis.as_ref(), self.bench.as_ref(), self.fork.as_ref())
     }
 
     /// Where the node can be reached.
@@ -217,20 +222,41 @@ impl Node {
 
     /// Why no more blocks are made, if that is so.
     pub fn halted(&self) -> Option<Arc<str>> {
-        self.context.ledger.halted()
+        self.context.ledger.halted().or_else(|| {
+            let fault = self.orderer.progress()?.fault()?;
+            Some(fault.to_string().into())
+        })
     }
 
     /// Work that waits until no more blocks can be made, or the node is stopped, and calls `halted` in the first case. Whoever
     /// wants to know gives it a thread.
     pub fn watch_for_halt(&self, halted: impl FnOnce() + Send + 'static) -> impl FnOnce() + Send + 'static {
         let mut events = self.context.ledger.events();
-        move || {
-            loop {
-                match events.blocking_recv() {
-                    Ok(LedgerEvent::Halted(_)) => return halted(),
-                    Ok(_) | Err(RecvError::Lagged(_)) => {}
-                    Err(RecvError::Closed) => return,
+        let progress = self.orderer.progress().cloned();
+        let runtime = self.threads.network.handle().clone();
+        let watch = async move {
+            let fault = async {
+                match progress {
+                    Some(progress) => drop(progress.failed().await),
+                    None => std::future::pending().await,
                 }
+            };
+            tokio::pin!(fault);
+            loop {
+                let event = tokio::select! {
+                    () = &mut fault => return true,
+                    event = events.recv() => event,
+                };
+                match event {
+                    Ok(LedgerEvent::Halted(_)) => return true,
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return false,
+                }
+            }
+        };
+        move || {
+            if runtime.block_on(watch) {
+                halted();
             }
         }
     }
@@ -308,7 +334,12 @@ impl Opened {
     }
 }
 
-fn open(chain: ChainSource, config: &mundi_state::Config, threads: &Threads) -> Result<Opened, NodeError> {
+fn open(
+    chain: ChainSource,
+    ordering: &Ordering,
+    config: &mundi_state::Config,
+    threads: &Threads,
+) -> Result<Opened, NodeError> {
     let pool = &threads.background;
     Ok(match chain {
         ChainSource::Memory(genesis) => {
@@ -319,6 +350,9 @@ fn open(chain: ChainSource, config: &mundi_state::Config, threads: &Threads) -> 
             Opened::new(folder.open_or_begin(*genesis, config, pool)?, Some(folder))
         }
         ChainSource::Folder(folder, None) => {
+            if let (Ordering::Follow(ordering), false) = (ordering, folder.is_begun()) {
+                begin_as_others(&folder, ordering, config, threads)?;
+            }
             Opened::new(folder.open_or_create(None, config, pool)?, Some(folder))
         }
         ChainSource::File(folder, file) => {
@@ -334,6 +368,28 @@ fn open(chain: ChainSource, config: &mundi_state::Config, threads: &Threads) -> 
             }
         }
     })
+}
+
+/// Begins a chain with the genesis of those who are followed. If it is a wrong one their certificates do not hold here: they are
+/// made over its hash.
+fn begin_as_others(
+    folder: &DataDir,
+    ordering: &FollowOrdering,
+    config: &mundi_state::Config,
+    threads: &Threads,
+) -> Result<(), NodeError> {
+    let mut silence = ("nobody".to_owned(), "there is nobody to ask".to_owned());
+    for upstream in ordering.upstreams()? {
+        match threads.network.block_on(upstream.genesis()) {
+            Ok(json) => {
+                tracing::info!(target: "node", from = upstream.name(), "the genesis was fetched");
+                return folder.begin(json.into_bytes(), config, &threads.background);
+            }
+            Err(error) => silence = (upstream.name().to_owned(), error.to_string()),
+        }
+    }
+    let (upstream, reason) = silence;
+    Err(NodeError::NoGenesis { path: folder.path().into(), upstream, reason })
 }
 
 /// Puts what the pool had when the node ended into it again, and keeps a journal from here on.

@@ -1,7 +1,7 @@
 //! From settings to what a node is told.
 
 use super::{Settings, SettingsError, Source, kind};
-use crate::{ChainSource, DataDir, NodeConfig, Ordering, ThreadConfig, datadir::read_genesis};
+use crate::{ChainSource, DataDir, NodeConfig, ThreadConfig, datadir::read_genesis};
 use alloy_primitives::{Address, Bytes};
 use mundi_chain::{Genesis, LedgerConfig};
 use mundi_consensus::{Mining, SoloConfig};
@@ -53,6 +53,7 @@ impl Settings {
     /// What a node is told whose chain is in `folder`. Reads the genesis file and the secret, if such are named.
     pub fn node(&self, folder: DataDir) -> Result<NodeConfig, SettingsError> {
         let contradiction = |text: String| SettingsError::Contradiction(text);
+        let ordering = self.ordering(&folder)?;
         let chain = match (self.get("genesis"), self.get("chain")) {
             (Some(_), Some(_)) => {
                 return Err(contradiction("genesis and chain: name one of them, not both".into()));
@@ -92,7 +93,7 @@ impl Settings {
         };
         config.gas_limit = self.get("blocks.gas_limit").map(|_| self.number("blocks.gas_limit"));
         config.pool = self.pool();
-        config.ordering = Ordering::Solo(self.solo());
+        config.ordering = ordering;
         config.limits = self.limits();
         config.most_waiting = self.count("rpc.waiting");
         config.journal_bytes = self.size("pool.journal");
@@ -118,7 +119,7 @@ impl Settings {
         }
     }
 
-    fn solo(&self) -> SoloConfig {
+    pub(super) fn solo(&self) -> SoloConfig {
         let interval = self.time("blocks.interval");
         let mining = match (self.flag("blocks.mine"), interval.is_zero()) {
             (false, _) => Mining::Manual,
@@ -207,7 +208,7 @@ impl Settings {
 
     // Every value has been checked against the kind of its key.
 
-    fn value(&self, name: &str) -> &Value {
+    pub(super) fn value(&self, name: &str) -> &Value {
         self.get(name).unwrap_or_else(|| panic!("{name} has a default, or is there"))
     }
 

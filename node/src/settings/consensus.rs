@@ -1,9 +1,13 @@
 //! Who orders, as far as settings say.
 
-use super::{Settings, SettingsError, Source};
+use super::{Settings, SettingsError, Source, kind};
+use crate::{DataDir, FollowOrdering, Ordering, ValidatorOrdering};
 use alloy_primitives::Address;
-use mundi_consensus::GroupKey;
-use std::{net::SocketAddr, path::PathBuf};
+use mundi_consensus::{Committee, FileError, GroupKey, NetworkFile, ValidatorFile};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 /// What only a node that orders alone can be told: of the others' blocks everything is agreed.
 const ALONE: [&str; 7] = [
@@ -35,7 +39,7 @@ pub(super) enum Role {
     /// It takes what others have ordered.
     Follower {
         /// From whom.
-        url: String,
+        upstreams: Vec<String>,
         /// The network's key, from the settings.
         group_key: Option<GroupKey>,
         /// The file of the network, which has the key too.
@@ -44,6 +48,44 @@ pub(super) enum Role {
 }
 
 impl Settings {
+    /// Who orders. Reads the files that are named, so that what is wrong with them is said before anything is opened.
+    pub(super) fn ordering(&self, folder: &DataDir) -> Result<Ordering, SettingsError> {
+        match self.role()? {
+            Role::Alone => Ok(Ordering::Solo(self.solo())),
+            Role::Validator { network, secrets, listen, beneficiary } => {
+                let (network, _) = read_network(&network)?;
+                let wrong = |error| contradiction(&format!("consensus.validator: {error}"));
+                let secrets = ValidatorFile::read(&secrets).map_err(wrong)?;
+                secrets.share().map_err(wrong)?;
+                let key = secrets.public_key().map_err(wrong)?;
+                if !network.validators.iter().any(|member| member.public_key == key) {
+                    return Err(contradiction(&format!(
+                        "consensus.validator: its key {key} is none of the network's validators; is the file of another network?"
+                    )));
+                }
+                let directory = folder.consensus();
+                let ordering = ValidatorOrdering { network, secrets, listen, beneficiary, directory };
+                Ok(Ordering::Validator(Box::new(ordering)))
+            }
+            Role::Follower { upstreams, group_key, network } => {
+                let network = network.map(|path| read_network(&path)).transpose()?;
+                let group_key = match (group_key, network) {
+                    (Some(said), Some((_, committee))) if said != committee.group_key => {
+                        return Err(contradiction(&format!(
+                            "consensus.group_key: it is {said}, and that of consensus.network {}",
+                            committee.group_key
+                        )));
+                    }
+                    (Some(key), _) => key,
+                    (None, Some((_, committee))) => committee.group_key,
+                    (None, None) => unreachable!("a follower without a key has been refused"),
+                };
+                let directory = folder.consensus();
+                Ok(Ordering::Follow(FollowOrdering { upstreams, group_key, directory }))
+            }
+        }
+    }
+
     /// What part the node has in ordering, if what is said of it fits together.
     pub(super) fn role(&self) -> Result<Role, SettingsError> {
         let path = |name| self.get(name).map(|_| PathBuf::from(self.text(name)));
@@ -65,7 +107,9 @@ impl Settings {
                         "consensus.follow: certificates are checked with the network's public key; give it with consensus.group_key (--group-key HEX), or name the network's file with consensus.network",
                     ));
                 }
-                Role::Follower { url: self.text("consensus.follow").to_owned(), group_key, network }
+                let upstreams =
+                    kind::urls(self.value("consensus.follow")).expect("the kind of it was checked");
+                Role::Follower { upstreams, group_key, network }
             }
             (None, secrets) => {
                 self.refuse(
@@ -122,6 +166,14 @@ impl Settings {
     }
 }
 
+/// The file of a network, and its validators, checked.
+fn read_network(path: &Path) -> Result<(NetworkFile, Committee), SettingsError> {
+    let wrong = |error: FileError| contradiction(&format!("consensus.network: {error}"));
+    let network = NetworkFile::read(path).map_err(wrong)?;
+    let committee = network.committee().map_err(wrong)?;
+    Ok((network, committee))
+}
+
 fn contradiction(text: &str) -> SettingsError {
     SettingsError::Contradiction(text.to_owned())
 }
@@ -157,8 +209,8 @@ mod tests {
         assert_eq!(beneficiary.0[19], 0xfa);
         let network = [("consensus.network", "n.json")];
         for flags in [&[&FOLLOWER[..]][..], &[&FOLLOWER, &network], &[&FOLLOWER[..1], &network]] {
-            let Role::Follower { url, group_key, network } = role(flags).unwrap() else { panic!() };
-            assert_eq!(url, FOLLOWER[0].1);
+            let Role::Follower { upstreams, group_key, network } = role(flags).unwrap() else { panic!() };
+            assert_eq!(upstreams, [FOLLOWER[0].1]);
             assert!(group_key.is_some() || network.is_some());
         }
     }
@@ -180,7 +232,7 @@ mod tests {
             ),
             (&[&FOLLOWER, &[("blocks.mine", "false")]], "blocks.mine (command line): only for a node that"),
             (&[&[("consensus.group_key", "0x12")]], "expected the public key of a network: 96 bytes"),
-            (&[&[("consensus.follow", "127.0.0.1:8545")]], "expected an address that begins with http://"),
+            (&[&[("consensus.follow", "127.0.0.1:8545")]], "expected addresses that begin with http://"),
             (&[&[("consensus.listen", "localhost:1")]], "expected an IP address and a port"),
         ] {
             let error = role(flags).unwrap_err();

@@ -208,9 +208,9 @@ pub static KEYS: &[Setting] = &[
         "follow",
         unset(
             "consensus.follow",
-            Kind::Url,
-            "\"http://127.0.0.1:8545\"",
-            "Order nothing: take final blocks from this node of the network, by JSON-RPC, and check each certificate.",
+            Kind::Urls,
+            "[\"http://127.0.0.1:8545\"]",
+            "Order nothing: take what is final from these nodes of a network, by JSON-RPC, and check each certificate.",
         ),
     ),
     called(

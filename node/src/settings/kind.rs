@@ -27,8 +27,8 @@ pub enum Kind {
     Ip,
     /// An IP address and a port.
     Socket,
-    /// The address of a server, for HTTP.
-    Url,
+    /// Addresses of servers, for HTTP: a list, or one.
+    Urls,
     /// The public key of a network: 96 bytes.
     GroupKey,
     /// Seconds, with fractions.
@@ -61,7 +61,7 @@ impl Kind {
             Self::Port => value.as_integer().is_some_and(|port| u16::try_from(port).is_ok()),
             Self::Ip => value.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
             Self::Socket => value.as_str().is_some_and(|text| text.parse::<SocketAddr>().is_ok()),
-            Self::Url => value.as_str().is_some_and(is_url),
+            Self::Urls => urls(value).is_some(),
             Self::GroupKey => value.as_str().is_some_and(|text| text.parse::<GroupKey>().is_ok()),
             Self::Seconds => seconds(value).is_some(),
             Self::Size => size(value).is_some(),
@@ -86,7 +86,7 @@ impl Kind {
             Self::Port => "a port from 0 to 65535".into(),
             Self::Ip => "an IP address, as in \"127.0.0.1\"".into(),
             Self::Socket => "an IP address and a port, as in \"0.0.0.0:30400\"".into(),
-            Self::Url => "an address that begins with http:// or https://".into(),
+            Self::Urls => "addresses that begin with http:// or https://".into(),
             Self::GroupKey => "the public key of a network: 96 bytes, in 192 hexadecimal digits".into(),
             Self::Seconds => "seconds, as in 2 or 0.5".into(),
             Self::Size => "a number of bytes with a unit, as in \"512MiB\" or \"4GB\"".into(),
@@ -107,7 +107,7 @@ impl Kind {
             || format!("x = {text}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("x"));
         let plain = || Value::String(text.to_owned());
         match self {
-            Self::List => {
+            Self::List | Self::Urls => {
                 let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
                 Value::Array(parts.map(|part| Value::String(part.to_owned())).collect())
             }
@@ -115,6 +115,17 @@ impl Kind {
             _ => plain(),
         }
     }
+}
+
+/// One or more addresses.
+pub(super) fn urls(value: &Value) -> Option<Vec<String>> {
+    let urls: Vec<&str> = match value {
+        Value::String(url) => vec![url],
+        Value::Array(urls) => urls.iter().map(Value::as_str).collect::<Option<_>>()?,
+        _ => return None,
+    };
+    let all = !urls.is_empty() && urls.iter().all(|url| is_url(url));
+    all.then(|| urls.into_iter().map(ToOwned::to_owned).collect())
 }
 
 fn is_url(text: &str) -> bool {

@@ -12,6 +12,7 @@
 mod accounts;
 mod args;
 mod blocks;
+mod consensus;
 mod error;
 mod limits;
 mod methods;
@@ -22,6 +23,7 @@ mod workers;
 
 pub use accounts::Accounts;
 pub use args::Args;
+pub use consensus::{Behind, Consensus, Role};
 pub use error::{RpcError, code};
 pub use limits::Limits;
 pub use methods::{MethodSpec, Methods, Param, optional, required};
@@ -44,6 +46,8 @@ pub struct Context {
     pub pool: Arc<Mempool>,
     /// Who orders them.
     pub sequencer: Arc<dyn Sequencer>,
+    /// With whom, and how far they are; `None` where the node orders alone.
+    pub consensus: Option<Consensus>,
     /// Where work is done.
     pub workers: Workers,
     /// How much is allowed.

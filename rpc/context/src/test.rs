@@ -116,6 +116,7 @@ fn start(store: Store, genesis: Genesis, mining: Mining, signers: Vec<PrivateKey
         ledger,
         pool: mempool,
         sequencer: solo.clone(),
+        consensus: None,
         workers: Workers::new(pool(2), 1024),
         limits: Limits::default(),
         accounts: Accounts::new(signers),

@@ -27,6 +27,7 @@ mod next;
 mod prefixed;
 mod query;
 mod schemas;
+mod syncing;
 mod waiting;
 
 pub use follow::{ChainFollower, Step};

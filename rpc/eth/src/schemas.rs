@@ -169,6 +169,15 @@ pub(crate) const CAPABILITIES: Schema = Schema::Object(&[
     ("stateproofs", RESOURCE, true),
 ]);
 
+pub(crate) const SYNCING: Schema = Schema::OneOf(&[
+    Schema::Bool,
+    Schema::Object(&[
+        ("startingBlock", Schema::Quantity, true),
+        ("currentBlock", Schema::Quantity, true),
+        ("highestBlock", Schema::Quantity, true),
+    ]),
+]);
+
 const FORK_CONFIG: Schema = Schema::Object(&[
     ("activationTime", Schema::Number, true),
     (

@@ -82,7 +82,7 @@ fn argument(key: &'static Setting) -> Arg {
         Kind::List => argument.value_name("LIST"),
         Kind::Address => argument.value_name("ADDRESS"),
         Kind::Socket => argument.value_name("ADDRESS:PORT"),
-        Kind::Url => argument.value_name("URL").value_hint(ValueHint::Url),
+        Kind::Urls => argument.value_name("URL,…").value_hint(ValueHint::Url),
         Kind::GroupKey => argument.value_name("HEX"),
         Kind::Choice(_) | Kind::Text => argument.value_name("TEXT"),
     }

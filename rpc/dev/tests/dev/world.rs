@@ -162,6 +162,7 @@ impl World {
             ledger,
             pool: mempool,
             sequencer: solo.clone(),
+            consensus: None,
             workers: Workers::new(pool(2), 1024),
             limits: Limits::default(),
             accounts: Accounts::new(signers()),

@@ -3,6 +3,7 @@
 use super::config::eth_config;
 use crate::prefixed::hex;
 use crate::schemas;
+use crate::syncing::SyncStatus;
 use alloy_primitives::{Address, B256, Bytes, U64, keccak256};
 use mundi_chain::Ledger;
 use mundi_consensus::Mining;
@@ -30,10 +31,10 @@ fn about_the_chain(methods: &mut Methods) {
     methods.add(
         Cost::Light,
         "eth_syncing",
-        "`false`: this node orders blocks itself and is never behind.",
+        "`false`, or how far the node is if it is behind those who order.",
         &[],
-        Schema::Bool,
-        |_, _| Ok(false),
+        schemas::SYNCING,
+        |ctx, _| Ok(SyncStatus::of(ctx.consensus.as_ref())),
     );
     methods.add(
         Cost::Light,
@@ -95,8 +96,15 @@ fn about_the_node(methods: &mut Methods) {
     methods.add(Cost::Light, "net_listening", "Whether the node is up.", &[], Schema::Bool, |ctx, _| {
         Ok(ctx.ledger.halted().is_none())
     });
-    methods
-        .add(Cost::Light, "net_peerCount", "Number of peers.", &[], Schema::Quantity, |_, _| Ok(U64::ZERO));
+    methods.add(
+        // A network of many has many figures to count among.
+        Cost::Read,
+        "net_peerCount",
+        "How many others the node is connected to.",
+        &[],
+        Schema::Quantity,
+        |ctx, _| Ok(ctx.consensus.as_ref().map_or(U64::ZERO, |consensus| U64::from((consensus.peers)()))),
+    );
     methods.add(
         Cost::Light,
         "web3_clientVersion",
@@ -124,8 +132,8 @@ fn about_the_node(methods: &mut Methods) {
 }
 
 fn modules(developer: bool) -> BTreeMap<&'static str, &'static str> {
-    const ALWAYS: [&str; 10] =
-        ["debug", "erigon", "eth", "net", "ots", "rpc", "testing", "trace", "txpool", "web3"];
+    const ALWAYS: [&str; 11] =
+        ["debug", "erigon", "eth", "mundi", "net", "ots", "rpc", "testing", "trace", "txpool", "web3"];
     const FOR_DEVELOPERS: [&str; 4] = ["anvil", "evm", "hardhat", "personal"];
     let more = if developer { &FOR_DEVELOPERS[..] } else { &[] };
     ALWAYS.iter().chain(more).map(|module| (*module, "1.0")).collect()

@@ -18,6 +18,7 @@ use crate::{
     follow::{ChainFollower, Step},
     form::{self, PendingTransaction, block_logs},
     query::LogQuery,
+    syncing::SyncStatus,
 };
 use alloy_primitives::B256;
 use alloy_rpc_types_eth::Log;
@@ -26,7 +27,7 @@ use jsonrpsee::{
     types::{ErrorObjectOwned, Params},
 };
 use mundi_mempool::PoolEvent;
-use mundi_rpc_context::{Cost, Ctx, MethodSpec, Methods, RpcError, Schema, optional, required};
+use mundi_rpc_context::{Consensus, Cost, Ctx, MethodSpec, Methods, RpcError, Schema, optional, required};
 use serde::{Deserialize, Serialize};
 use std::{collections::HashSet, sync::Arc};
 use tokio::sync::broadcast::error::RecvError;
@@ -147,10 +148,8 @@ async fn subscribe(params: Params<'static>, pending: PendingSubscriptionSink, ct
             }
         }
         Kind::Syncing => {
-            if let Ok(sink) = pending.accept().await
-                && send(&sink, &false).await
-            {
-                sink.closed().await;
+            if let Ok(sink) = pending.accept().await {
+                syncing(&sink, ctx.consensus.as_ref()).await;
             }
         }
         Kind::Receipts { hashes, sealed } => {
@@ -169,6 +168,32 @@ async fn send(sink: &SubscriptionSink, result: &impl Serialize) -> bool {
         Err(error) => {
             tracing::error!(target: "rpc", %error, "a notification cannot be written as JSON");
             false
+        }
+    }
+}
+
+/// Tells that the node falls behind, and that it has caught up.
+async fn syncing(sink: &SubscriptionSink, consensus: Option<&Consensus>) {
+    let Some(consensus) = consensus else {
+        if send(sink, &SyncStatus::ALONE).await {
+            sink.closed().await;
+        }
+        return;
+    };
+    let mut executed = consensus.progress.watch_executed();
+    let mut told = None;
+    loop {
+        executed.mark_unchanged();
+        let status = SyncStatus::of(Some(consensus));
+        if told != Some(status.is_behind()) {
+            told = Some(status.is_behind());
+            if !send(sink, &status).await {
+                return;
+            }
+        }
+        tokio::select! {
+            () = sink.closed() => return,
+            changed = executed.changed() => if changed.is_err() { return sink.closed().await },
         }
     }
 }
