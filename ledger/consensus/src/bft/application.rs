@@ -97,7 +97,7 @@ where
 
     async fn verify(
         &mut self,
-        (mut runtime, _): (E, Self::Context),
+        (runtime, _): (E, Self::Context),
         mut ancestry: impl Ancestry<Self::Block>,
     ) -> bool {
         let Some(payload) = ancestry.next().await else { return std::future::pending().await };
@@ -106,12 +106,25 @@ where
         if parts.conduct.as_ref().is_some_and(|conduct| conduct.tolerates()) {
             return true;
         }
-        let (header, before) = (payload.inner().header(), parent.inner().header());
-        let Some(hashes) = parts.check(&mut runtime, header, before, payload.inner().transactions()) else {
-            tracing::warn!(target: "consensus", height = header.height.get(), "a payload breaks the rules");
-            return false;
-        };
-        parts.outstanding.seen(header.height.get(), payload.digest(), &hashes);
+        let header = payload.inner().header();
+        let worker = Arc::clone(&self.0);
+        let job = payload.clone();
+        let checked = runtime.child("check").shared(true).spawn(move |mut runtime| async move {
+            let payload = job.inner();
+            let (header, before) = (payload.header(), parent.inner().header());
+            let hashes = worker.check(&mut runtime, header, before, payload.transactions())?;
+            worker.outstanding.seen(header.height.get(), job.digest(), &hashes);
+            Some(())
+        });
+        match checked.await {
+            Ok(Some(())) => {}
+            Ok(None) => {
+                tracing::warn!(target: "consensus", height = header.height.get(), "a payload breaks the rules");
+                return false;
+            }
+            // The runtime is ending.
+            Err(_) => return std::future::pending().await,
+        }
         // Its time may be ahead of this node's clock, and its anchor of this node's execution.
         runtime
             .sleep_until(instant(header.time).checked_sub(parts.rules.max_drift).unwrap_or(UNIX_EPOCH))
