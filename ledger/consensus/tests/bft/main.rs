@@ -1,5 +1,7 @@
 //! Validators on the deterministic runtime: the same seed gives the same run.
 
+mod finality;
+mod follow;
 mod network;
 
 use commonware_runtime::{Clock, Runner, deterministic};

@@ -14,7 +14,7 @@ use commonware_runtime::{Clock, Quota, Supervisor as _, deterministic::Context};
 use commonware_utils::{NZU32, NZUsize, probability};
 use mundi_chain::{DeveloperGenesis, Genesis, Ledger, LedgerConfig, LedgerPools, SharedSource};
 use mundi_consensus::{
-    Coded, Dealt, LEAST_CODED, Pace, PublicKey, Rules, Whole,
+    Archive, Coded, Dealt, GroupKey, LEAST_CODED, Pace, PublicKey, Rules, Whole,
     bft::{self, Channels, EngineConfig, Progress, Running, Spread, Tuning, Waiting},
     deal,
 };
@@ -27,6 +27,7 @@ pub(crate) struct Validator {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) pool: Arc<Mempool>,
     pub(crate) progress: Progress,
+    pub(crate) archive: Arc<dyn Archive>,
     rich: PrivateKeySigner,
     _running: Running,
 }
@@ -58,6 +59,38 @@ impl Validator {
 /// A network under test.
 pub(crate) struct Network {
     pub(crate) validators: Vec<Validator>,
+    pub(crate) group_key: GroupKey,
+    pub(crate) chain: Chain,
+}
+
+/// The chain under test, before its first block.
+pub(crate) struct Chain {
+    genesis: Genesis,
+    pub(crate) pools: LedgerPools,
+}
+
+impl Chain {
+    fn new(rich: Address) -> Self {
+        let genesis = DeveloperGenesis { accounts: vec![rich], ..DeveloperGenesis::default() };
+        let genesis = Genesis::developer(&genesis).unwrap();
+        let pool = || Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
+        Self { genesis, pools: LedgerPools { engine: pool(), background: pool() } }
+    }
+
+    /// A ledger at the genesis, and a pool that follows it.
+    pub(crate) fn begin(&self) -> (Arc<Ledger>, Arc<Mempool>) {
+        let Self { genesis, pools } = self;
+        let store = Config { cache_bytes: 8 << 20, ..Config::default() };
+        let store = Store::in_memory(&store, &genesis.record(), &genesis.alloc, &pools.background).unwrap();
+        let settings = LedgerConfig { threads: NonZeroUsize::MIN, ..LedgerConfig::default() };
+        let spec = Arc::new(genesis.spec.clone());
+        let ledger = Ledger::start(Arc::new(store), Arc::clone(&spec), settings, pools.clone(), None);
+        let ledger = Arc::new(ledger.unwrap());
+        let head = head_after(&spec, &ledger.head());
+        let pool = Arc::new(Mempool::new(mundi_mempool::Config::default(), spec, head));
+        ledger.observe(Arc::clone(&pool) as _);
+        (ledger, pool)
+    }
 }
 
 impl Network {
@@ -71,10 +104,8 @@ impl Network {
 
     async fn begin<K: Spread>(context: &Context, validators: usize) -> Self {
         let rich = PrivateKeySigner::from_bytes(&B256::repeat_byte(1)).unwrap();
-        let genesis = DeveloperGenesis { accounts: vec![rich.address()], ..DeveloperGenesis::default() };
-        let genesis = Genesis::developer(&genesis).unwrap();
-        let pool = || Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
-        let pools = LedgerPools { engine: pool(), background: pool() };
+        let chain = Chain::new(rich.address());
+        let genesis = &chain.genesis;
         let members: Vec<_> = (0..validators).map(|index| (format!("node{index}"), String::new())).collect();
         let Dealt { network, validators: secrets } =
             deal(context.child("dealer"), genesis.record().hash, &members).unwrap();
@@ -95,21 +126,11 @@ impl Network {
         connect(&oracle, &keys).await;
         let mut started = Vec::new();
         for (index, secret) in secrets.iter().enumerate() {
-            let store = Config { cache_bytes: 8 << 20, ..Config::default() };
-            let store =
-                Store::in_memory(&store, &genesis.record(), &genesis.alloc, &pools.background).unwrap();
-            let settings = LedgerConfig { threads: NonZeroUsize::MIN, ..LedgerConfig::default() };
-            let spec = Arc::new(genesis.spec.clone());
-            let ledger = Arc::new(
-                Ledger::start(Arc::new(store), Arc::clone(&spec), settings, pools.clone(), None).unwrap(),
-            );
-            let head = head_after(&spec, &ledger.head());
-            let mempool = Arc::new(Mempool::new(mundi_mempool::Config::default(), spec, head));
-            ledger.observe(Arc::clone(&mempool) as _);
+            let (ledger, mempool) = chain.begin();
             let public_key =
                 PublicKey::from(commonware_cryptography::Signer::public_key(&secret.key().unwrap()));
             let control = oracle.control(public_key.clone());
-            let channel = async |id| control.register(id, Quota::per_second(NZU32!(1 << 20))).await.unwrap();
+            let channel = async |id| control.register(id, Quota::per_second(NZU32!(1 << 12))).await.unwrap();
             let channels = Channels {
                 votes: channel(0).await,
                 certificates: channel(1).await,
@@ -126,7 +147,7 @@ impl Network {
                 tuning: Tuning { waiting: Waiting::InPlace, ..Tuning::default() },
                 ledger: Arc::clone(&ledger),
                 source: Arc::clone(&mempool) as Arc<dyn SharedSource>,
-                pool: Arc::clone(&pools.background),
+                pool: Arc::clone(&chain.pools.background),
                 strategy: Sequential,
                 blocker: control.clone(),
                 peers: oracle.manager(),
@@ -134,16 +155,17 @@ impl Network {
             };
             let runtime = context.child("validator").with_attribute("index", index);
             let running = bft::start::<K, _, _, _, _, _, _>(runtime, config, channels).await.unwrap();
-            let progress = running.progress.clone();
+            let (progress, archive) = (running.progress.clone(), Arc::clone(&running.archive));
             started.push(Validator {
                 ledger,
                 pool: mempool,
                 progress,
+                archive,
                 rich: rich.clone(),
                 _running: running,
             });
         }
-        Self { validators: started }
+        Self { validators: started, group_key: committee.group_key, chain }
     }
 
     /// Waits until all have executed a height.
