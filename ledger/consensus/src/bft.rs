@@ -31,6 +31,8 @@ pub(crate) mod outstanding;
 mod progress;
 
 pub use conduct::{Conduct, Draft};
-pub use engine::{Channels, EngineConfig, Running, Runtime, Spread, Tuning, Wired, max_message_size, start};
+pub use engine::{
+    Channels, EngineConfig, Proposer, Running, Runtime, Spread, Tuning, Voter, Wired, max_message_size, start,
+};
 pub use executor::Waiting;
 pub use progress::{Executed, Fault, Progress};

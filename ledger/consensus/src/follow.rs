@@ -19,6 +19,9 @@
 //! [`Tuning::poll`]; one that does not answer is asked again later and later, and others meanwhile. What a batch may hold is
 //! bounded by bytes and by number.
 //!
+//! Who is far behind begins with a state instead of with the genesis ([`StateSync`], before the ledger starts), if somebody
+//! offers one ([`Snapshots`]).
+//!
 //! ## What happens when things fail
 //! An upstream whose answers are no payloads, do not follow each other or are not signed is dropped for good, by name. When the last
 //! one is dropped the node stops. What was fetched and not yet executed when a node ends is fetched again.
@@ -34,10 +37,14 @@ mod follower;
 mod http;
 mod relay;
 mod serve;
+mod snapshots;
+mod state_sync;
 mod upstream;
 
 pub use engine::{EngineConfig, Tuning, start};
 pub use follower::{FollowError, Follower, FollowerConfig};
 pub use http::{HttpUpstream, InvalidUrl};
 pub use serve::serve;
+pub use snapshots::{CHUNK_BYTES, Offer, Snapshots};
+pub use state_sync::{FoundState, StateSync};
 pub use upstream::{MOST_BATCH, MOST_BATCH_BYTES, Served, Status, Upstream, UpstreamError};

@@ -26,6 +26,7 @@ mod dissemination;
 pub mod dkg;
 mod files;
 pub mod finality;
+mod folder;
 pub mod follow;
 pub mod forward;
 mod limits;

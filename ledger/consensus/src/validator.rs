@@ -8,6 +8,7 @@ use crate::{
     bft::{self, Channels, EngineConfig, Fault, Progress, Spread, Tuning},
     dissemination::{Coded, LEAST_CODED, Whole},
     files::{Committee, FileError, NetworkFile, ValidatorFile},
+    folder::{self, FolderError},
     forward::{self, Forwarder, Leadership, PoolIntake, PoolOutbox, Workers},
     peers::{Handshake, Peers, ingress},
     rules::{Pace, Rules},
@@ -79,7 +80,9 @@ pub enum ValidatorError {
         key: B256,
     },
     /// The share is somebody else's.
-    #[error("the share in the validator's file is not that of the validator {name}: it was dealt to another, or for another network")]
+    #[error(
+        "the share in the validator's file is not that of the validator {name}: it was dealt to another, or for another network"
+    )]
     Share {
         /// Its name.
         name: String,
@@ -101,6 +104,12 @@ pub enum ValidatorError {
         address: SocketAddr,
         /// Why.
         error: std::io::Error,
+    },
+    /// Another process has its folder.
+    #[error("another process is the validator of {path}: two of them would sign against each other")]
+    Taken {
+        /// Which folder.
+        path: PathBuf,
     },
     /// Its folder cannot be used.
     #[error("{path}: {error}")]
@@ -167,12 +176,17 @@ impl Validator {
             workers: Arc::clone(workers),
             config,
         };
-        let directory = &setup.config.directory;
-        std::fs::create_dir_all(directory)
-            .map_err(|error| ValidatorError::Directory { path: directory.clone(), error })?;
+        let directory = setup.config.directory.clone();
+        let taken = folder::take(&directory).map_err(|error| match error {
+            FolderError::Taken => ValidatorError::Taken { path: directory.clone() },
+            FolderError::Io(path, error) => ValidatorError::Directory { path, error },
+        })?;
         let (stop, stopped) = oneshot::channel();
         let (told, answer) = mpsc::channel();
-        let thread = thread::Builder::new().name("validator".into()).spawn(move || setup.run(told, stopped));
+        let thread = thread::Builder::new().name("validator".into()).spawn(move || {
+            setup.run(told, stopped);
+            drop(taken);
+        });
         let thread = thread.map_err(|error| Fault::Engine(format!("no thread: {error}")))?;
         let started = answer.recv().map_err(|_| Fault::Engine("it ended before it began".into()))??;
         Ok(Self { committee, started, stop: Mutex::new(Some(stop)), thread: Mutex::new(Some(thread)) })
@@ -310,7 +324,7 @@ impl Setup {
     fn run(self, told: Told, stopped: oneshot::Receiver<()>) {
         let runtime = Config::new()
             .with_worker_threads(self.config.threads.get())
-            .with_storage_directory(self.config.directory.clone())
+            .with_storage_directory(self.config.directory.join("storage"))
             .with_catch_panics(false);
         let known = Arc::new(Mutex::new(None::<Progress>));
         let found = Arc::clone(&known);
@@ -390,12 +404,8 @@ impl Setup {
         let progress = running.progress.clone();
         *found.lock().expect("no holder panics") = Some(progress.clone());
         let leadership = lead(&context, &committee, &progress);
-        let forwarder = forward::Config {
-            me: public_key,
-            namespace,
-            leadership,
-            limits: forward::Limits::default(),
-        };
+        let forwarder =
+            forward::Config { me: public_key, namespace, leadership, limits: forward::Limits::default() };
         let threads = Workers::Threads(workers);
         let outbox = PoolOutbox::new(Arc::clone(&pool), threads.clone());
         let intake = PoolIntake::new(Arc::clone(&pool), threads);
@@ -461,4 +471,3 @@ fn wake(context: &Context, pool: &Mempool, progress: &Progress) {
         }
     });
 }
-

@@ -188,24 +188,13 @@ pub trait Spread: Dissemination {
         application: A,
         marshal: Mailbox<Scheme, Self::Variant>,
         channel: (S, R),
-    ) -> Wired<
-        impl Buffer<Self::Variant, PublicKey = PublicKey>,
-        impl CertifiableAutomaton<Context = Context<Self::Commitment, PublicKey>, Digest = Self::Commitment>
-        + Relay<Digest = Self::Commitment, PublicKey = PublicKey, Plan = Plan<PublicKey>>
-        + Reporter<Activity = Activity<Scheme, Self::Commitment>>,
-    >
+    ) -> Wired<impl Buffer<Self::Variant, PublicKey = PublicKey>, impl Voter<Self>>
     where
         E: Runtime,
         B: Blocker<PublicKey = PublicKey>,
         P: Provider<PublicKey = PublicKey>,
         T: Strategy,
-        A: commonware_consensus::Application<
-                E,
-                SigningScheme = Scheme,
-                Context = Context<Self::Commitment, PublicKey>,
-                Block = Payload<Self>,
-                Input = (),
-            >,
+        A: Proposer<E, Self>,
         S: Sender<PublicKey = PublicKey>,
         R: Receiver<PublicKey = PublicKey>;
 }
@@ -214,6 +203,44 @@ pub trait Spread: Dissemination {
 pub trait Runtime: CryptoRng + Spawner + Metrics + Clock + Storage + Send + Sync + 'static {}
 
 impl<E: CryptoRng + Spawner + Metrics + Clock + Storage + Send + Sync + 'static> Runtime for E {}
+
+/// What proposes and checks payloads.
+pub trait Proposer<E, K: Dissemination>:
+    commonware_consensus::Application<
+        E,
+        SigningScheme = Scheme,
+        Context = Context<K::Commitment, PublicKey>,
+        Block = Payload<K>,
+        Input = (),
+    >
+{
+}
+
+impl<E, K: Dissemination, A> Proposer<E, K> for A where
+    A: commonware_consensus::Application<
+            E,
+            SigningScheme = Scheme,
+            Context = Context<K::Commitment, PublicKey>,
+            Block = Payload<K>,
+            Input = (),
+        >
+{
+}
+
+/// What simplex asks when it votes.
+pub trait Voter<K: Dissemination>:
+    CertifiableAutomaton<Context = Context<K::Commitment, PublicKey>, Digest = K::Commitment>
+    + Relay<Digest = K::Commitment, PublicKey = PublicKey, Plan = Plan<PublicKey>>
+    + Reporter<Activity = Activity<Scheme, K::Commitment>>
+{
+}
+
+impl<K: Dissemination, A> Voter<K> for A where
+    A: CertifiableAutomaton<Context = Context<K::Commitment, PublicKey>, Digest = K::Commitment>
+        + Relay<Digest = K::Commitment, PublicKey = PublicKey, Plan = Plan<PublicKey>>
+        + Reporter<Activity = Activity<Scheme, K::Commitment>>
+{
+}
 
 /// What comes of [`Spread::wire`].
 pub struct Wired<B, A> {
@@ -235,24 +262,13 @@ impl Spread for Whole {
         application: A,
         marshal: Mailbox<Scheme, Self::Variant>,
         channel: (S, R),
-    ) -> Wired<
-        impl Buffer<Self::Variant, PublicKey = PublicKey>,
-        impl CertifiableAutomaton<Context = Context<Self::Commitment, PublicKey>, Digest = Self::Commitment>
-        + Relay<Digest = Self::Commitment, PublicKey = PublicKey, Plan = Plan<PublicKey>>
-        + Reporter<Activity = Activity<Scheme, Self::Commitment>>,
-    >
+    ) -> Wired<impl Buffer<Self::Variant, PublicKey = PublicKey>, impl Voter<Self>>
     where
         E: Runtime,
         B: Blocker<PublicKey = PublicKey>,
         P: Provider<PublicKey = PublicKey>,
         T: Strategy,
-        A: commonware_consensus::Application<
-                E,
-                SigningScheme = Scheme,
-                Context = Context<Self::Commitment, PublicKey>,
-                Block = Payload<Self>,
-                Input = (),
-            >,
+        A: Proposer<E, Self>,
         S: Sender<PublicKey = PublicKey>,
         R: Receiver<PublicKey = PublicKey>,
     {
@@ -278,24 +294,13 @@ impl Spread for Coded {
         application: A,
         marshal: Mailbox<Scheme, Self::Variant>,
         channel: (S, R),
-    ) -> Wired<
-        impl Buffer<Self::Variant, PublicKey = PublicKey>,
-        impl CertifiableAutomaton<Context = Context<Self::Commitment, PublicKey>, Digest = Self::Commitment>
-        + Relay<Digest = Self::Commitment, PublicKey = PublicKey, Plan = Plan<PublicKey>>
-        + Reporter<Activity = Activity<Scheme, Self::Commitment>>,
-    >
+    ) -> Wired<impl Buffer<Self::Variant, PublicKey = PublicKey>, impl Voter<Self>>
     where
         E: Runtime,
         B: Blocker<PublicKey = PublicKey>,
         P: Provider<PublicKey = PublicKey>,
         T: Strategy,
-        A: commonware_consensus::Application<
-                E,
-                SigningScheme = Scheme,
-                Context = Context<Self::Commitment, PublicKey>,
-                Block = Payload<Self>,
-                Input = (),
-            >,
+        A: Proposer<E, Self>,
         S: Sender<PublicKey = PublicKey>,
         R: Receiver<PublicKey = PublicKey>,
     {
@@ -359,7 +364,7 @@ where
     let fetch_timeout =
         NonZeroDuration::new(tuning.fetch).unwrap_or(NonZeroDuration::new_panic(Duration::from_secs(1)));
 
-    let certificates = archive(&config, &pages, "certificates", Scheme::certificate_codec_config_unbounded());
+    let certificates = archive(&config, &pages, "certificates", ());
     let certificates = prunable::Archive::init(runtime.child("certificates"), certificates).await;
     let certificates =
         certificates.map_err(|error| Fault::Engine(format!("archive of certificates: {error}")))?;

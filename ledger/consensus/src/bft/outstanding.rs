@@ -9,11 +9,14 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+/// By height and digest.
+type Payloads = BTreeMap<(u64, Digest), Vec<B256>>;
+
 /// What this node's pool has of payloads that are not final.
 #[derive(Clone)]
 pub(crate) struct Outstanding {
     source: Arc<dyn SharedSource>,
-    payloads: Arc<Mutex<BTreeMap<(u64, Digest), Vec<B256>>>>,
+    payloads: Arc<Mutex<Payloads>>,
 }
 
 impl Outstanding {
@@ -51,7 +54,7 @@ impl Outstanding {
         self.source.release(&dead);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(u64, Digest), Vec<B256>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Payloads> {
         self.payloads.lock().expect("no holder panics")
     }
 }

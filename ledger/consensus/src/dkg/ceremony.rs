@@ -1,16 +1,15 @@
 //! What all participants of a key generation agree on beforehand.
 
 use super::{DkgError, error::count};
-use crate::PublicKey;
+use crate::{PublicKey, peers::ingress};
 use commonware_codec::Encode as _;
 use commonware_cryptography::bls12381::primitives::sharing::ModeVersion;
 use commonware_cryptography::{Hasher as _, Sha256, bls12381::primitives::variant::MinSig, sha256::Digest};
 use commonware_glue::dkg::bootstrap;
 use commonware_p2p::Ingress;
-use commonware_utils::{Faults as _, Hostname, N3f1, ordered::Set, sequence::Unit};
+use commonware_utils::{Faults as _, N3f1, ordered::Set, sequence::Unit};
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
     num::{NonZeroU32, NonZeroU64},
 };
 
@@ -158,17 +157,10 @@ impl Participant {
 
     /// Where to dial it.
     pub(super) fn ingress(&self) -> Result<Ingress, DkgError> {
-        if let Ok(socket) = self.address.parse::<SocketAddr>() {
-            return Ok(Ingress::Socket(socket));
-        }
-        let invalid = |reason: String| DkgError::Address {
+        ingress(&self.address).map_err(|reason| DkgError::Address {
             name: self.name.clone(),
             address: self.address.chars().take(MAX_TEXT).collect(),
             reason,
-        };
-        let (host, port) = self.address.rsplit_once(':').ok_or_else(|| invalid("it has no port".into()))?;
-        let port = port.parse().map_err(|error| invalid(format!("the port {port} is none: {error}")))?;
-        let host = Hostname::new(host).map_err(|error| invalid(error.to_string()))?;
-        Ok(Ingress::Dns { host, port })
+        })
     }
 }

@@ -3,27 +3,24 @@
 use super::{
     Ceremony, Channels, DkgError, DkgOutcome, Participation, Secrets, SecretsError, Timeouts, participate,
 };
-use crate::PrivateKey;
-use commonware_cryptography::{ChaCha20Poly1305, Signer as _};
+use crate::{
+    PrivateKey,
+    folder::{self, FolderError},
+    peers::{Handshake, Peers},
+};
+use commonware_cryptography::Signer as _;
 use commonware_macros::select;
 use commonware_p2p::authenticated::discovery;
 use commonware_runtime::{
     Quota, Runner as _, Strategizer as _, Supervisor as _,
     tokio::{Config, Context, Runner},
 };
-use commonware_stream::{
-    cups::{self, Cups},
-    sake::{self, Sake},
-};
-use commonware_utils::{NZU32, NZUsize};
+use commonware_utils::NZU32;
 use std::{
-    fs::{DirBuilder, File, OpenOptions, TryLockError},
     net::{SocketAddr, TcpListener},
     num::{NonZeroU32, NonZeroUsize},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
-    time::Duration,
 };
 
 /// What a participant is started with.
@@ -45,27 +42,6 @@ pub struct DkgConfig {
 /// Messages per second that a peer may send on each channel, and as many at once.
 const RATE: NonZeroU32 = NZU32!(1_024);
 
-/// Connections per second from one address and from one subnet: all participants may be behind one.
-const CONNECTIONS: NonZeroU32 = NZU32!(256);
-
-/// How far clocks of participants may be apart.
-const CLOCKS: Duration = Duration::from_secs(5);
-
-/// How old a handshake may be.
-const HANDSHAKE_AGE: Duration = Duration::from_secs(10);
-
-/// Before trying again to connect to somebody: others come and restart within seconds.
-const RECONNECT: Duration = Duration::from_secs(1);
-
-/// Between any two attempts to connect.
-const DIAL_EVERY: Duration = Duration::from_millis(100);
-
-/// How long participants talk about who is where.
-const GOSSIP_EVERY: Duration = Duration::from_secs(5);
-
-/// Messages that wait between parts of the network.
-const MAILBOX: NonZeroUsize = NZUsize!(1_024);
-
 /// Takes part in a ceremony over the network. Blocks until it is over, and whatever it started has ended when it returns.
 ///
 /// # Errors
@@ -81,7 +57,10 @@ pub fn run(config: DkgConfig) -> Result<DkgOutcome, DkgError> {
         return Err(DkgError::NotParticipant { key: Box::new(me) });
     }
     let network = network_config(&config)?;
-    let _locked = lock(&config.directory)?;
+    let _taken = folder::take(&config.directory).map_err(|error| match error {
+        FolderError::Taken => DkgError::Locked { path: config.directory.clone() },
+        FolderError::Io(path, source) => DkgError::Directory { path, source },
+    })?;
     let secrets = Secrets::open(config.directory.join("secrets"), &config.ceremony.id()).map_err(
         |error| match error {
             SecretsError::Other { .. } => DkgError::OtherCeremony { path: config.directory.clone() },
@@ -134,71 +113,25 @@ async fn connect(
     }
 }
 
-/// How connections are authenticated and encrypted.
-type Handshake = Cups<Sake<PrivateKey>, ChaCha20Poly1305>;
-
 fn network_config(config: &DkgConfig) -> Result<discovery::Config<Handshake>, DkgError> {
     let me = config.signer.public_key();
     let mut dialable = config.listen.into();
-    let mut bootstrappers = Vec::new();
+    let mut others = Vec::new();
     for participant in &config.ceremony.participants {
         let ingress = participant.ingress()?;
         if participant.key == me {
             dialable = ingress;
         } else {
-            bootstrappers.push((participant.key.clone(), ingress));
+            others.push((participant.key.clone(), ingress));
         }
     }
-    let handshake = Cups::new(
-        Sake {
-            signer: config.signer.clone(),
-            synchrony_bound: CLOCKS,
-            max_handshake_age: HANDSHAKE_AGE,
-            version: sake::Version::V1,
-        },
-        cups::Version::V1,
-    );
-    let participants = NonZeroUsize::new(config.ceremony.participants.len()).unwrap_or(NonZeroUsize::MIN);
-    let mut network = discovery::Config::recommended(
-        handshake,
-        &[b"_MUNDI_DKG_NETWORK_", config.ceremony.id().as_ref()].concat(),
-        config.listen,
+    let peers = Peers {
+        signer: config.signer.clone(),
+        namespace: [b"_MUNDI_DKG_NETWORK_", config.ceremony.id().as_ref()].concat(),
+        listen: config.listen,
         dialable,
-        bootstrappers,
-        participants,
-        config.ceremony.max_message_size(),
-        MAILBOX,
-    );
-    network.allow_private_ips = true;
-    network.allow_dns = true;
-    network.peer_connection_cooldown = RECONNECT;
-    network.allowed_handshake_rate_per_ip = Quota::per_second(CONNECTIONS);
-    network.allowed_handshake_rate_per_subnet = Quota::per_second(CONNECTIONS);
-    network.dial_frequency = DIAL_EVERY;
-    network.gossip_bit_vec_frequency = GOSSIP_EVERY;
-    network.tracked_peer_sets = NonZeroUsize::MIN;
-    Ok(network)
-}
-
-/// Makes the directory and keeps other processes out of it until the file returned is dropped.
-fn lock(directory: &Path) -> Result<File, DkgError> {
-    let failed = |path: PathBuf| move |source| DkgError::Directory { path, source };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .map_err(failed(directory.to_path_buf()))?;
-    let path = directory.join("lock");
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path)
-        .map_err(failed(path.clone()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(DkgError::Locked { path: directory.to_path_buf() }),
-        Err(TryLockError::Error(source)) => Err(DkgError::Directory { path, source }),
-    }
+        others,
+        max_message_size: config.ceremony.max_message_size(),
+    };
+    Ok(peers.config())
 }

@@ -6,8 +6,13 @@
 //! | [`genesis`](Upstream::genesis) | `mundi_getGenesis`: the genesis file |
 //! | [`finalized`](Upstream::finalized) | `mundi_getFinalized(from, bytes)`: a list of [`Served`] |
 //! | [`send`](Upstream::send) | `eth_sendRawTransaction`, many in a batch |
+//! | [`snapshot`](Upstream::snapshot) | `mundi_getSnapshot`: an [`Offer`], or null |
+//! | [`chunk`](Upstream::chunk) | `mundi_getSnapshotChunk(height, index)`: bytes |
 
-use super::upstream::{MOST_BATCH_BYTES, Served, Status, Upstream, UpstreamError};
+use super::{
+    snapshots::Offer,
+    upstream::{MOST_BATCH_BYTES, Served, Status, Upstream, UpstreamError},
+};
 use alloy_primitives::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -140,6 +145,15 @@ impl Upstream for HttpUpstream {
     ) -> BoxFuture<'_, Result<Vec<Result<(), String>>, UpstreamError>> {
         self.ask(move |client| client.send(&transactions))
     }
+
+    fn snapshot(&self) -> BoxFuture<'_, Result<Option<Offer>, UpstreamError>> {
+        self.ask(|client| client.call("mundi_getSnapshot", &json!([])))
+    }
+
+    fn chunk(&self, height: u64, index: u64) -> BoxFuture<'_, Result<Bytes, UpstreamError>> {
+        let params = json!([format!("{height:#x}"), format!("{index:#x}")]);
+        self.ask(move |client| client.call("mundi_getSnapshotChunk", &params))
+    }
 }
 
 /// The connection to a node.
@@ -236,10 +250,14 @@ impl Answer {
             (Some(AnswerError { code, message }), _) => {
                 Ok(Err(format!("{} (code {code})", shortened(&message))))
             }
-            (None, Some(result)) => Ok(Ok(result)),
-            (None, None) => Ok(Err("it has nothing to answer".into())),
+            // A `null` is read as nothing.
+            (None, result) => Ok(Ok(result.unwrap_or_else(null))),
         }
     }
+}
+
+fn null() -> Box<RawValue> {
+    RawValue::from_string("null".into()).expect("it is JSON")
 }
 
 /// The host of a URL, without path, query and credentials: those may be secret.

@@ -1,8 +1,12 @@
 //! Where a follower gets everything from.
 
+use super::snapshots::Offer;
 use crate::finality::MOST_CERTIFICATE_BYTES;
 use alloy_primitives::{B256, Bytes};
-use futures::future::BoxFuture;
+use futures::{
+    FutureExt,
+    future::{self, BoxFuture},
+};
 use serde::{Deserialize, Serialize};
 
 /// Most bytes of payloads that are asked for, and given, at a time; a single payload may have more.
