@@ -83,4 +83,15 @@ pub trait Upstream: Send + Sync + 'static {
     /// Takes transactions of users (EIP-2718, with blobs where they belong), and says of each why not, if not.
     fn send(&self, transactions: Vec<Bytes>)
     -> BoxFuture<'_, Result<Vec<Result<(), String>>, UpstreamError>>;
+
+    /// The newest state that it gives away. Default: none.
+    fn snapshot(&self) -> BoxFuture<'_, Result<Option<Offer>, UpstreamError>> {
+        future::ready(Ok(None)).boxed()
+    }
+
+    /// A chunk of the state that it gives away of a height; all but the last have [`CHUNK_BYTES`](super::CHUNK_BYTES).
+    fn chunk(&self, height: u64, index: u64) -> BoxFuture<'_, Result<Bytes, UpstreamError>> {
+        let refusal = format!("there is no chunk {index} of a state at height {height}");
+        future::ready(Err(UpstreamError::Refused(refusal))).boxed()
+    }
 }
