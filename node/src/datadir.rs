@@ -82,8 +82,19 @@ impl DataDir {
 
     /// Begins a chain with a genesis file from elsewhere, and closes it again.
     pub(crate) fn begin(&self, json: Vec<u8>, config: &Config, pool: &ThreadPool) -> Result<(), NodeError> {
-        let genesis = parse(&self.0.join(GENESIS), &json)?;
+        let genesis = self.parse_genesis(&json)?;
         self.open(Some((json, genesis)), config, pool).map(drop)
+    }
+
+    /// Reads a genesis file from elsewhere.
+    pub(crate) fn parse_genesis(&self, json: &[u8]) -> Result<Genesis, NodeError> {
+        parse(&self.0.join(GENESIS), json)
+    }
+
+    /// Keeps a genesis file in the folder, which is made.
+    pub(crate) fn keep_genesis(&self, json: &[u8]) -> Result<(), NodeError> {
+        fs::create_dir_all(&self.0).map_err(NodeError::file("make", &self.0))?;
+        self.keep(json)
     }
 
     fn open(

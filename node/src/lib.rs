@@ -16,7 +16,9 @@
 //! ## Limits
 //! All queues, caches and pools are bounded by their own settings, which [`NodeConfig`] gathers.
 
+mod beginning;
 mod config;
+mod consensus_figures;
 mod datadir;
 mod error;
 mod files;

@@ -5,6 +5,7 @@
 //! * `GET /ready`: 200 once requests are answered and, if others order, the node has caught up with them; else 503.
 
 use crate::{
+    consensus_figures,
     error::NodeError,
     metrics::{Figures, Gauges},
     threads::Threads,
@@ -176,6 +177,7 @@ async fn figures_of(State(shared): State<Arc<Shared>>) -> Response {
     let mut text = shared.handle.render();
     if let Some(others) = shared.others.get() {
         let others = others();
+        text.push_str(&consensus_figures::watched(&others));
         // The end of a text is marked in another form of it only.
         text.push_str(others.trim_end().trim_end_matches("# EOF"));
     }

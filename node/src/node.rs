@@ -1,6 +1,7 @@
 //! The node: what it is made of, and in which order it begins and ends.
 
 use crate::{
+    beginning::begin_as_others,
     config::{ChainSource, NodeConfig},
     datadir::{Chain, DataDir},
     error::NodeError,
@@ -8,7 +9,7 @@ use crate::{
     metrics::{BlockFigures, Figures, Gauges},
     monitor::Monitor,
     narrate::Narrator,
-    ordering::{FollowOrdering, Orderer, Ordering},
+    ordering::{Orderer, Ordering},
     serve,
     threads::Threads,
 };
@@ -350,12 +351,11 @@ fn open(
             Opened::new(folder.open_or_begin(*genesis, config, pool)?, Some(folder))
         }
         ChainSource::Folder(folder, None) => {
-            if let (Ordering::Follow(ordering), false) = (ordering, folder.is_begun()) {
-                begin_as_others(&folder, ordering, config, threads)?;
-            }
+            begin_as_others(&folder, None, ordering, config, threads)?;
             Opened::new(folder.open_or_create(None, config, pool)?, Some(folder))
         }
         ChainSource::File(folder, file) => {
+            begin_as_others(&folder, file.as_deref(), ordering, config, threads)?;
             Opened::new(folder.open_or_create(file.as_deref(), config, pool)?, Some(folder))
         }
         ChainSource::Fork { fork, preset } => {
@@ -368,28 +368,6 @@ fn open(
             }
         }
     })
-}
-
-/// Begins a chain with the genesis of those who are followed. If it is a wrong one their certificates do not hold here: they are
-/// made over its hash.
-fn begin_as_others(
-    folder: &DataDir,
-    ordering: &FollowOrdering,
-    config: &mundi_state::Config,
-    threads: &Threads,
-) -> Result<(), NodeError> {
-    let mut silence = ("nobody".to_owned(), "there is nobody to ask".to_owned());
-    for upstream in ordering.upstreams()? {
-        match threads.network.block_on(upstream.genesis()) {
-            Ok(json) => {
-                tracing::info!(target: "node", from = upstream.name(), "the genesis was fetched");
-                return folder.begin(json.into_bytes(), config, &threads.background);
-            }
-            Err(error) => silence = (upstream.name().to_owned(), error.to_string()),
-        }
-    }
-    let (upstream, reason) = silence;
-    Err(NodeError::NoGenesis { path: folder.path().into(), upstream, reason })
 }
 
 /// Puts what the pool had when the node ended into it again, and keeps a journal from here on.

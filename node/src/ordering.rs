@@ -1,17 +1,23 @@
 //! Who orders the node's blocks.
 
-use crate::{error::NodeError, threads::Threads};
-use alloy_primitives::Address;
+use crate::{consensus_figures, error::NodeError, threads::Threads};
+use alloy_primitives::{Address, B256};
 use mundi_chain::{Ledger, PayloadSource, Sequencer};
 use mundi_consensus::{
-    GroupKey, Mining, NetworkFile, Rules, Solo, SoloConfig, SystemClock, Validator, ValidatorConfig,
+    Archive, GroupKey, Mining, NetworkFile, Rules, Solo, SoloConfig, SystemClock, Validator, ValidatorConfig,
     ValidatorFile,
     bft::{Progress, Tuning},
-    follow::{self, Follower, FollowerConfig, HttpUpstream, Upstream},
+    follow::{self, Follower, FollowerConfig, FoundState, HttpUpstream, Snapshots, StateSync, Upstream},
 };
 use mundi_mempool::Mempool;
 use mundi_rpc_context::{Consensus, Role};
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 /// Who orders the node's blocks.
 #[derive(Clone, Debug)]
@@ -37,6 +43,8 @@ pub struct ValidatorOrdering {
     pub beneficiary: Address,
     /// Folder of its votes, payloads and certificates. It belongs to the chain's: without it the validator could sign twice.
     pub directory: PathBuf,
+    /// Heights after which the state that it offers to others is made anew; zero: it offers none.
+    pub snapshots: u64,
 }
 
 /// What makes a node a follower.
@@ -48,7 +56,14 @@ pub struct FollowOrdering {
     pub group_key: GroupKey,
     /// Folder of final payloads and certificates.
     pub directory: PathBuf,
+    /// Heights after which the state that it offers to others is made anew; zero: it offers none.
+    pub snapshots: u64,
+    /// Heights that a node without a chain executes rather than beginning with a state; `None`: all of them.
+    pub state_sync: Option<u64>,
 }
+
+/// Most bytes of a state that is fetched.
+const MOST_STATE_BYTES: u64 = 1 << 42;
 
 /// How long those who are followed have to answer a node that starts for the first time.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -107,6 +122,26 @@ fn check(ledger: &Ledger) -> Result<(), NodeError> {
     Ok(())
 }
 
+/// Where states are kept that are offered to others.
+fn offered(directory: &Path) -> PathBuf {
+    directory.with_file_name("snapshots")
+}
+
+fn make_snapshots(
+    directory: PathBuf,
+    every: u64,
+    ledger: &Arc<Ledger>,
+    archive: &Arc<dyn Archive>,
+    progress: &Progress,
+) -> Result<Option<Arc<Snapshots>>, NodeError> {
+    if every == 0 {
+        return Ok(None);
+    }
+    let (ledger, archive) = (Arc::clone(ledger), Arc::clone(archive));
+    let snapshots = Snapshots::new(directory.clone(), every, ledger, archive, progress.clone());
+    Ok(Some(Arc::new(snapshots.map_err(NodeError::file("make", directory))?)))
+}
+
 impl ValidatorOrdering {
     fn start(
         self,
@@ -114,9 +149,10 @@ impl ValidatorOrdering {
         pool: &Arc<Mempool>,
         threads: &Threads,
     ) -> Result<Orderer, NodeError> {
-        let Self { network, secrets, listen, beneficiary, directory } = self;
+        let Self { network, secrets, listen, beneficiary, directory, snapshots } = self;
         check(ledger)?;
         let max_lag = network.max_lag;
+        let offered = offered(&directory);
         let started = ledger.head().block.header.number;
         let config = ValidatorConfig {
             network,
@@ -128,7 +164,9 @@ impl ValidatorOrdering {
             tuning: Tuning::default(),
         };
         let validator = Arc::new(Validator::start(config, ledger, pool, &threads.background)?);
-        let peers = Arc::downgrade(&validator);
+        let snapshots =
+            make_snapshots(offered, snapshots, ledger, validator.archive(), validator.progress())?;
+        let (peers, times) = (Arc::downgrade(&validator), Arc::downgrade(&validator));
         let consensus = Consensus {
             role: Role::Validator,
             progress: validator.progress().clone(),
@@ -136,7 +174,9 @@ impl ValidatorOrdering {
             started,
             group_key: validator.committee().group_key,
             max_lag,
+            snapshots,
             peers: Arc::new(move || peers.upgrade().map_or(0, |validator| validator.peers())),
+            finality: Arc::new(move || consensus_figures::finality(&times.upgrade()?.figures())),
         };
         Ok(Orderer::Validator(validator, consensus))
     }
@@ -152,6 +192,19 @@ impl FollowOrdering {
         self.upstreams.iter().map(upstream).collect()
     }
 
+    /// A state to begin with, if the others are far ahead of the genesis.
+    pub(crate) fn state(&self, genesis: B256, upstreams: Vec<Arc<dyn Upstream>>) -> Option<FoundState> {
+        let group_key = self.group_key;
+        let sync = StateSync {
+            group_key,
+            genesis,
+            upstreams,
+            distance: self.state_sync?,
+            most_bytes: MOST_STATE_BYTES,
+        };
+        sync.find(0)
+    }
+
     fn start(
         self,
         ledger: &Arc<Ledger>,
@@ -162,6 +215,7 @@ impl FollowOrdering {
         let started = ledger.head().block.header.number;
         let upstreams = self.upstreams()?;
         let peers = upstreams.len();
+        let offered = offered(&self.directory);
         let config = FollowerConfig {
             group_key: self.group_key,
             upstreams,
@@ -171,6 +225,8 @@ impl FollowOrdering {
             tuning: follow::Tuning::default(),
         };
         let follower = Arc::new(Follower::start(config, ledger, pool, &threads.background)?);
+        let snapshots =
+            make_snapshots(offered, self.snapshots, ledger, follower.archive(), follower.progress())?;
         let consensus = Consensus {
             role: Role::Follower,
             progress: follower.progress().clone(),
@@ -178,7 +234,10 @@ impl FollowOrdering {
             started,
             group_key: self.group_key,
             max_lag: Rules::new(0).max_lag,
+            snapshots,
             peers: Arc::new(move || peers),
+            // It sees payloads when they have been final for some time.
+            finality: Arc::new(|| None),
         };
         Ok(Orderer::Follow(follower, consensus))
     }

@@ -220,7 +220,7 @@ impl Settings {
         self.value(name).as_bool().expect("it is true or false")
     }
 
-    fn number(&self, name: &str) -> u64 {
+    pub(super) fn number(&self, name: &str) -> u64 {
         self.value(name).as_integer().and_then(|number| u64::try_from(number).ok()).expect("it is a number")
     }
 

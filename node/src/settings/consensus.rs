@@ -64,7 +64,9 @@ impl Settings {
                     )));
                 }
                 let directory = folder.consensus();
-                let ordering = ValidatorOrdering { network, secrets, listen, beneficiary, directory };
+                let snapshots = self.number("consensus.snapshots");
+                let ordering =
+                    ValidatorOrdering { network, secrets, listen, beneficiary, directory, snapshots };
                 Ok(Ordering::Validator(Box::new(ordering)))
             }
             Role::Follower { upstreams, group_key, network } => {
@@ -81,7 +83,10 @@ impl Settings {
                     (None, None) => unreachable!("a follower without a key has been refused"),
                 };
                 let directory = folder.consensus();
-                Ok(Ordering::Follow(FollowOrdering { upstreams, group_key, directory }))
+                let snapshots = self.number("consensus.snapshots");
+                let state_sync = Some(self.number("consensus.state_sync")).filter(|distance| *distance > 0);
+                let ordering = FollowOrdering { upstreams, group_key, directory, snapshots, state_sync };
+                Ok(Ordering::Follow(ordering))
             }
         }
     }

@@ -222,6 +222,18 @@ pub static KEYS: &[Setting] = &[
             "The network's public key, 96 bytes: all that one who follows it has to trust.",
         ),
     ),
+    key(
+        "consensus.snapshots",
+        ANY,
+        "10_000",
+        "Offer a state to nodes that begin, made anew after so many heights when somebody asks; 0: offer none.",
+    ),
+    key(
+        "consensus.state_sync",
+        ANY,
+        "50_000",
+        "A follower without a chain begins with a state if the others are further than so many heights; 0: never.",
+    ),
     called("cache", key("state.cache", Kind::Size, "\"512MiB\"", "Memory for warm state.")),
     called(
         "history",

@@ -23,6 +23,8 @@ fn a_validator_alone_makes_final_blocks_and_goes_on_where_it_was() {
     network.finalized(&node, last);
     assert_eq!(paid(&node), U256::from(3));
     assert!(network.is_ready(&node));
+    let status = network.ask(&node, "mundi_status", json!([]));
+    assert!(status["finality"]["meanSeconds"].as_f64().is_some_and(|mean| mean > 0.0), "{status}");
     let block = node.ledger().block(last).unwrap().unwrap();
     assert!(block.header.parent_beacon_block_root.is_some_and(|digest| !digest.is_zero()));
     node.stop().unwrap();
@@ -65,7 +67,7 @@ fn four_validators_and_a_follower_agree_and_prove_it() {
     assert_eq!(account.verify(&key).unwrap().account.unwrap().balance, U256::from(4));
     let payload: FinalizedPayload = read(ask("mundi_getCertificate", json!([number])));
     assert_eq!(payload.verify(&key).unwrap().height, last);
-    assert_eq!(ask("net_peerCount", json!([])), "0x3");
+    network.wait(&nodes[1], "peers", || (ask("net_peerCount", json!([])) == "0x3").then_some(()));
     assert_eq!(ask("eth_syncing", json!([])), false);
     let status = ask("mundi_status", json!([]));
     assert_eq!((&status["role"], &status["coded"]), (&json!("validator"), &json!(true)));
@@ -79,7 +81,7 @@ fn four_validators_and_a_follower_agree_and_prove_it() {
     network.agree(&nodes, last);
 
     // A follower knows a node and the key, and nothing else.
-    let follower = network.follow(&nodes[0]);
+    let follower = network.follow(&nodes[0], "follower", &[]);
     assert_eq!(network.included(&follower, &hash), last);
     let hash = network.send(&follower, 5);
     last = network.included(&follower, &hash);
@@ -91,6 +93,26 @@ fn four_validators_and_a_follower_agree_and_prove_it() {
     assert_eq!(network.ask(&follower, "mundi_status", json!([]))["role"], "follower");
     nodes.push(follower);
     network.agree(&nodes, last);
+
+    // Another one follows that one, and begins with a state of it.
+    let follower = &nodes[4];
+    let offered = network.wait(follower, "a state", || {
+        let offer = network.ask(follower, "mundi_getSnapshot", json!([]));
+        let header: FinalizedHeader = (!offer.is_null()).then(|| read(offer["finalizedHeader"].clone()))?;
+        Some(header.verify(&key).unwrap().number)
+    });
+    let late = network.follow(follower, "late", &[("consensus.state_sync", "1")]);
+    assert!(late.ledger().head().block.header.number >= offered);
+    assert_eq!(late.ledger().store().oldest().0, offered, "older states are not there");
+    let hash = network.send(&late, 6);
+    last = network.included(&late, &hash);
+    network.included(&nodes[0], &hash);
+    assert_eq!(
+        late.ledger().block(last).unwrap().unwrap().hash,
+        nodes[0].ledger().block(last).unwrap().unwrap().hash
+    );
+    assert_eq!(paid(&late), U256::from(7));
+    late.stop().unwrap();
     for node in nodes {
         assert_eq!(node.halted(), None);
         node.stop().unwrap();

@@ -119,11 +119,11 @@ impl Network {
     }
 
     /// Starts a node that follows another, and knows nothing else but the key.
-    pub(crate) fn follow(&self, node: &Node) -> Node {
+    pub(crate) fn follow(&self, node: &Node, folder: &str, more: &[(&str, &str)]) -> Node {
         let url = format!("http://{}", node.addresses().http.unwrap());
         let key = self.group_key().to_string();
         let flags = [("consensus.follow", url.as_str()), ("consensus.group_key", key.as_str())];
-        let node = Node::start(self.settings("follower", &flags), self.threads()).unwrap();
+        let node = Node::start(self.settings(folder, &[&flags, more].concat()), self.threads()).unwrap();
         assert_eq!(node.ledger().store().genesis(), self.genesis.hash);
         node
     }
@@ -152,7 +152,7 @@ impl Network {
     }
 
     /// Waits for what becomes true with some block.
-    fn wait<T>(&self, node: &Node, what: &str, found: impl Fn() -> Option<T>) -> T {
+    pub(crate) fn wait<T>(&self, node: &Node, what: &str, found: impl Fn() -> Option<T>) -> T {
         let mut events = node.ledger().events();
         loop {
             if let Some(found) = found() {

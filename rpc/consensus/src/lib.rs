@@ -3,7 +3,8 @@
 //! ## What it promises
 //! * What `mundi_getFinalizedHeader`, `mundi_getFinalizedAccount`, `mundi_getFinalizedReceipt` and `mundi_getCertificate` return is checked with nothing but the network's group key: a node that lies is
 //!   found out. Their results are files for `mundi verify`.
-//! * `mundi_getFinalized` and `mundi_getGenesis` are all that a follower needs; a follower serves the same to others.
+//! * `mundi_getFinalized` and `mundi_getGenesis` are all that a follower needs, `mundi_getSnapshot` and `mundi_getSnapshotChunk` let it
+//!   begin later; a follower serves the same to others.
 //! * What is not final yet, what is not executed here yet and what is not kept any more are different errors, and say what to do.
 //! * A node that orders alone has all of these methods too. What needs certificates is refused there, with the reason.
 //!

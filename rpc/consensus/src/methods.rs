@@ -45,6 +45,26 @@ pub(crate) fn add(methods: &mut Methods, genesis: Option<GenesisFile>) {
             payloads::finalized(ctx, consensus(ctx)?, from.to(), bytes.to())
         },
     );
+    methods.add(
+        Cost::Read,
+        "mundi_getSnapshot",
+        "The newest state that is offered to those who begin: of which block, and that it is final; null if there is none. If it is \
+         old, a new one is made meanwhile.",
+        &[],
+        Schema::Nullable(&schemas::OFFER),
+        |ctx, _| consensus(ctx).map(payloads::snapshot),
+    );
+    methods.add(
+        Cost::Read,
+        "mundi_getSnapshotChunk",
+        "A part of the state file of a height that is offered, all but the last of the same length.",
+        &[required("height", Schema::Quantity), required("index", Schema::Quantity)],
+        Schema::Bytes,
+        |ctx, mut args| {
+            let (height, index): (U64, U64) = (args.next()?, args.next()?);
+            payloads::chunk(consensus(ctx)?, height.to(), index.to())
+        },
+    );
     proofs(methods);
 }
 

@@ -17,6 +17,14 @@ pub(crate) const STATUS: Schema = Schema::Object(&[
     ("lag", Schema::Quantity, true),
     ("view", Schema::Quantity, true),
     ("peers", Schema::Quantity, true),
+    (
+        "finality",
+        Schema::Nullable(&Schema::Object(&[
+            ("payloads", Schema::Quantity, true),
+            ("meanSeconds", Schema::Number, true),
+        ])),
+        true,
+    ),
     ("caughtUp", Schema::Bool, true),
     ("fault", Schema::Nullable(&Schema::Text), true),
 ]);
@@ -41,6 +49,9 @@ pub(crate) const FINALIZED_HEADER: Schema = Schema::Object(&[
     ("payloadHeaders", LIST, true),
     ("headers", LIST, true),
 ]);
+
+pub(crate) const OFFER: Schema =
+    Schema::Object(&[("finalizedHeader", FINALIZED_HEADER, true), ("bytes", Schema::Quantity, true)]);
 
 pub(crate) const FINALIZED_ACCOUNT: Schema = Schema::Object(&[
     ("finalizedHeader", FINALIZED_HEADER, true),

@@ -1,7 +1,7 @@
 //! How far the node is.
 
 use alloy_primitives::{B256, Bytes, U64};
-use mundi_rpc_context::{Consensus, Ctx, Role};
+use mundi_rpc_context::{Consensus, Ctx, FinalityTimes, Role};
 use serde::Serialize;
 
 /// Of a node that orders alone.
@@ -32,10 +32,28 @@ pub(crate) struct Status {
     view: U64,
     /// Others that this node is connected to.
     peers: U64,
+    /// How long payloads that it proposed took to become final.
+    finality: Option<Finality>,
     /// Whether it has heard of the others since it started, and is not behind them.
     caught_up: bool,
     /// Why no more blocks are made, if that is so.
     fault: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Finality {
+    /// Payloads that were measured since the node started.
+    payloads: U64,
+    /// Seconds that one took on average.
+    mean_seconds: f64,
+}
+
+impl Finality {
+    fn of(FinalityTimes { payloads, total }: FinalityTimes) -> Option<Self> {
+        let mean_seconds = total.as_secs_f64() / payloads as f64;
+        (payloads > 0).then_some(Self { payloads: U64::from(payloads), mean_seconds })
+    }
 }
 
 impl Status {
@@ -59,6 +77,7 @@ impl Status {
             lag: U64::from(ordered - executed),
             view: U64::from(progress.map_or(0, |progress| progress.view())),
             peers: U64::from(consensus.map_or(0, |consensus| (consensus.peers)())),
+            finality: consensus.and_then(|consensus| (consensus.finality)()).and_then(Finality::of),
             caught_up: consensus.is_none_or(Consensus::is_caught_up),
             fault: fault.or_else(|| Some(progress?.fault()?.to_string())),
         }

@@ -1,7 +1,7 @@
 //! What methods know of ordering, where the node does not order alone.
 
-use mundi_consensus::{Archive, GroupKey, bft::Progress};
-use std::{fmt, sync::Arc};
+use mundi_consensus::{Archive, GroupKey, bft::Progress, follow::Snapshots};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// A node's part in ordering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +37,21 @@ pub struct Consensus {
     pub group_key: GroupKey,
     /// By how many heights what is executed may be behind what is ordered while all is well.
     pub max_lag: u64,
+    /// States for those who begin; `None` if it offers none.
+    pub snapshots: Option<Arc<Snapshots>>,
     /// How many others this node is connected to.
     pub peers: Arc<dyn Fn() -> usize + Send + Sync>,
+    /// How long payloads took to become final, as far as it knows.
+    pub finality: Arc<dyn Fn() -> Option<FinalityTimes> + Send + Sync>,
+}
+
+/// How long payloads took from their proposal to their certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FinalityTimes {
+    /// How many of them were measured since the node started.
+    pub payloads: u64,
+    /// All of them together.
+    pub total: Duration,
 }
 
 /// How far a node that is behind has come.

@@ -23,7 +23,7 @@ mod workers;
 
 pub use accounts::Accounts;
 pub use args::Args;
-pub use consensus::{Behind, Consensus, Role};
+pub use consensus::{Behind, Consensus, FinalityTimes, Role};
 pub use error::{RpcError, code};
 pub use limits::Limits;
 pub use methods::{MethodSpec, Methods, Param, optional, required};
