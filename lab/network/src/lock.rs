@@ -17,6 +17,11 @@ use std::{
 /// How often it is looked whether a process has ended that is no child of this one.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// How often, and how long after each other, it is tried to take a lock: a thread that is just starting another process shares all
+/// that is open with it for a moment.
+const TRIES: u32 = 20;
+const BETWEEN: Duration = Duration::from_millis(5);
+
 /// A lock that cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
@@ -52,12 +57,15 @@ pub struct Orphan {
 pub(crate) fn take(path: &Path) -> Result<File, LockError> {
     let system = |error| LockError::System { path: path.into(), error };
     let mut file = open(path).map_err(system)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(LockError::Held { path: path.into(), holder: holder(&mut file) });
+    for left in (0..TRIES).rev() {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if left > 0 => thread::sleep(BETWEEN),
+            Err(TryLockError::WouldBlock) => {
+                return Err(LockError::Held { path: path.into(), holder: holder(&mut file) });
+            }
+            Err(TryLockError::Error(error)) => return Err(system(error)),
         }
-        Err(TryLockError::Error(error)) => return Err(system(error)),
     }
     file.set_len(0).map_err(system)?;
     Ok(file)

@@ -150,8 +150,8 @@ pub(crate) struct NetDirArgs {
 /// Show how the nodes of a network that runs are.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-LAG is how many payloads are ordered and not executed yet; FINALITY is from proposal to finality and TX/S transactions in blocks,
-both over the last five seconds.")]
+LAG is how many payloads are ordered and not executed yet; FINALITY is from proposal to finality, over the last twenty
+seconds; TX/S is transactions in blocks, over the last five.")]
 pub(crate) struct NetStatusArgs {
     #[command(flatten)]
     pub(crate) dir: NetDirArgs,

@@ -77,7 +77,7 @@ fn networks_that_cannot_be_are_refused() {
     let folder = Folder::new("net-refused");
     let dir = folder.at("net");
     let new = |more: &[&str], message: &str| {
-        refused(&[&["net", "new", "--dir", &dir], more].concat(), message);
+        refused(&[&["net", "new", "--dir", &dir][..], more].concat(), message);
         assert!(!folder.0.join("net").exists(), "nothing is left behind");
     };
     new(&["--validators", "0"], "expected 1 to 100");

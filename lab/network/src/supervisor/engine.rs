@@ -193,11 +193,8 @@ impl Engine {
         let now = Instant::now();
         node.is_asked = false;
         let before = node.state();
-        if let Some(sample) = sample {
-            node.readings.add(now, sample);
-            self.ever_answered = true;
-        }
-        node.answered(now, sample.is_some());
+        node.answered(now, sample);
+        self.ever_answered |= sample.is_some();
         if node.state() != before {
             self.journal.say(&format!("{} is {}", node.name(), node.state()));
         }

@@ -1,6 +1,9 @@
 //! A node as its supervisor sees it: what state it is in, and what follows from what happens to it.
 
-use super::{process::Process, readings::Readings};
+use super::{
+    process::Process,
+    readings::{Readings, Sample},
+};
 use crate::{
     layout::NodePlace,
     snapshot::{NodeState, NodeView},
@@ -133,17 +136,17 @@ impl Node {
     }
 
     /// It answered, or did not.
-    pub(super) fn answered(&mut self, now: Instant, is_answer: bool) {
-        match (self.state, is_answer) {
-            (NodeState::Starting | NodeState::Silent, true) => self.state = NodeState::Up,
-            (NodeState::Up, false) => {
-                let since = self.readings.latest();
-                if since.is_none_or(|since| now.duration_since(since) >= SILENCE) {
-                    self.state = NodeState::Silent;
-                }
-            }
-            _ => {}
+    pub(super) fn answered(&mut self, now: Instant, sample: Option<Sample>) {
+        if let Some(sample) = sample {
+            self.readings.add(now, sample);
         }
+        let latest = self.readings.latest();
+        let is_silent = || latest.is_none_or(|latest| now.duration_since(latest) >= SILENCE);
+        self.state = match (self.state, sample) {
+            (NodeState::Starting | NodeState::Silent, Some(Sample { serves: true, .. })) => NodeState::Up,
+            (NodeState::Up, None) if is_silent() => NodeState::Silent,
+            (state, _) => state,
+        };
     }
 
     /// It has ended.
@@ -266,14 +269,19 @@ mod tests {
         let now = Instant::now();
         let mut node = node();
         node.state = NodeState::Starting;
-        node.answered(now, false);
-        assert_eq!(node.state(), NodeState::Starting);
-        node.readings.add(now, super::super::readings::Sample::default());
-        node.answered(now, true);
-        assert_eq!(node.state(), NodeState::Up);
-        node.answered(now + SILENCE / 2, false);
-        assert_eq!(node.state(), NodeState::Up);
-        node.answered(now + SILENCE, false);
-        assert_eq!(node.state(), NodeState::Silent);
+        let (figures, all) = (Sample::default(), Sample::serving());
+        for (after, sample, state) in [
+            (Duration::ZERO, None, NodeState::Starting),
+            (Duration::ZERO, Some(figures), NodeState::Starting),
+            (Duration::ZERO, Some(all), NodeState::Up),
+            (SILENCE / 2, None, NodeState::Up),
+            (SILENCE, None, NodeState::Silent),
+            (SILENCE, Some(figures), NodeState::Silent),
+            (SILENCE, Some(all), NodeState::Up),
+            (SILENCE * 2, Some(figures), NodeState::Up),
+        ] {
+            node.answered(now + after, sample);
+            assert_eq!(node.state(), state, "{after:?} {sample:?}");
+        }
     }
 }

@@ -7,11 +7,15 @@ use std::{collections::VecDeque, time::Duration};
 use tokio::time::Instant;
 
 /// Rates are those of the last so many seconds.
-const WINDOW: Duration = Duration::from_secs(5);
+const RATE: Duration = Duration::from_secs(5);
+/// Times to finality are those of the last so many seconds: a node measures its own payloads, and others propose too.
+const FINALITY: Duration = Duration::from_secs(20);
 
 /// What a node said once.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Sample {
+    /// Whether it answers its clients, or has none.
+    pub(super) serves: bool,
     height: Option<u64>,
     ordered: Option<u64>,
     peers: Option<u64>,
@@ -47,16 +51,24 @@ impl Sample {
             return None;
         }
         let mut sample = figures.map(|text| Self::of_figures(&text)).unwrap_or_default();
+        sample.serves = answers.is_some() || place.rpc.is_none();
         if let Some(answers) = answers {
             sample.add_answers(&answers);
         }
         Some(sample)
     }
 
+    /// One that answers and says nothing.
+    #[cfg(test)]
+    pub(super) fn serving() -> Self {
+        Self { serves: true, ..Self::default() }
+    }
+
     fn of_figures(text: &str) -> Self {
         let value = |name: &str| figure(text, name);
         let whole = |name: &str| value(name).map(|value| value as u64);
         Self {
+            serves: false,
             height: whole("ledger_height"),
             ordered: whole("consensus_ordered_height"),
             peers: whole("consensus_peers"),
@@ -70,8 +82,12 @@ impl Sample {
         let [height, peers, status] = answers else { return };
         self.height = height.as_ref().and_then(number).or(self.height);
         self.peers = peers.as_ref().and_then(number).or(self.peers);
-        let ordered = status.as_ref().and_then(|status| number(&status["ordered"]));
-        self.ordered = ordered.or(self.ordered);
+        let Some(status) = status else { return };
+        self.ordered = number(&status["ordered"]).or(self.ordered);
+        let finality = &status["finality"];
+        let payloads = number(&finality["payloads"]).map(|payloads| payloads as f64);
+        let measured = payloads.zip(finality["meanSeconds"].as_f64());
+        self.finality = measured.map(|(payloads, mean)| (payloads * mean, payloads)).or(self.finality);
     }
 }
 
@@ -91,8 +107,8 @@ impl Readings {
     /// Takes a sample.
     pub(super) fn add(&mut self, now: Instant, sample: Sample) {
         self.0.push_back((now, sample));
-        // One that is as old as the window stays, so that the window is full.
-        while self.0.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= WINDOW) {
+        // One that is as old as the longest window stays, so that the window is full.
+        while self.0.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= FINALITY) {
             self.0.pop_front();
         }
     }
@@ -104,12 +120,16 @@ impl Readings {
 
     /// What they say together.
     pub(super) fn reading(&self) -> Reading {
-        let (Some((since, first)), Some((until, last))) = (self.0.front(), self.0.back()) else {
+        let (Some((_, oldest)), Some((until, last))) = (self.0.front(), self.0.back()) else {
             return Reading::default();
         };
+        // The newest that is as old as the window, or else the oldest there is.
+        let is_old = |(at, _): &&(Instant, Sample)| until.duration_since(*at) >= RATE;
+        let (since, first) = self.0.iter().rev().find(is_old).unwrap_or(&self.0[0]);
         let seconds = until.duration_since(*since).as_secs_f64();
         let rate = first.transactions.zip(last.transactions).map(|(first, last)| (last - first) / seconds);
-        let finality = first.finality.zip(last.finality);
+        // Before the first payload was measured there were none.
+        let finality = last.finality.map(|last| (oldest.finality.unwrap_or_default(), last));
         let finality = finality.map(|(first, last)| (last.0 - first.0) / (last.1 - first.1));
         Reading {
             height: last.height,
@@ -142,9 +162,11 @@ process_resident_memory_bytes 1.5e8
         let mut sample = Sample::of_figures(FIGURES);
         assert_eq!((sample.height, sample.memory), (Some(41), Some(150_000_000)));
         assert_eq!(sample.finality, Some((2.5, 10.0)));
-        let status = serde_json::json!({"ordered": "0x2c"});
+        let status =
+            serde_json::json!({"ordered": "0x2c", "finality": {"payloads": "0x8", "meanSeconds": 0.25}});
         sample.add_answers(&[Some("0x2a".into()), Some("0x3".into()), Some(status)]);
         assert_eq!((sample.height, sample.peers, sample.ordered), (Some(42), Some(3), Some(44)));
+        assert_eq!(sample.finality, Some((2.0, 8.0)));
         assert_eq!(
             Sample::of_figures("ledger_height NaN\nledger_transactions_total -1\nx"),
             Sample::default()
@@ -156,15 +178,15 @@ process_resident_memory_bytes 1.5e8
         let start = Instant::now();
         let mut readings = Readings::default();
         assert_eq!(readings.reading(), Reading::default());
-        for second in 0..20_u32 {
+        for second in 0..40_u32 {
             let sample = Sample {
-                transactions: Some(f64::from(second) * if second < 10 { 1.0 } else { 100.0 }),
+                transactions: Some(f64::from(second) * if second < 30 { 1.0 } else { 100.0 }),
                 finality: Some((f64::from(second) * 0.6, f64::from(second) * 3.0)),
                 ..Sample::default()
             };
             readings.add(start + Duration::from_secs(1) * second, sample);
         }
-        assert_eq!(readings.0.len(), 6);
+        assert_eq!(readings.0.len(), 21);
         let reading = readings.reading();
         assert_eq!(reading.rate, Some(100.0));
         assert!((reading.finality.unwrap() - 0.2).abs() < 1e-9);
