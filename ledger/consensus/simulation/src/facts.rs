@@ -30,14 +30,18 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// A network with so many validators, whose keys follow from the runtime's randomness.
-    pub(crate) fn new(context: &Context, validators: usize) -> Result<Self, String> {
+    /// A network with so many validators, whose keys follow from the runtime's randomness. Some more accounts have money.
+    pub(crate) fn new(context: &Context, validators: usize, more: &[Address]) -> Result<Self, String> {
         let said = |error: &dyn std::fmt::Display| error.to_string();
-        let accounts = (1..=ACCOUNTS).map(|number| PrivateKeySigner::from_bytes(&B256::from(number_of(number))));
-        let accounts: Vec<PrivateKeySigner> = accounts.collect::<Result<_, _>>().map_err(|error| said(&error))?;
-        let rich = accounts.iter().map(PrivateKeySigner::address).collect::<Vec<Address>>();
-        let genesis =
-            DeveloperGenesis { chain_id: CHAIN, accounts: rich, timestamp: BEGINNING, ..DeveloperGenesis::default() };
+        let accounts = (1..=ACCOUNTS).map(account).collect::<Result<Vec<_>, _>>()?;
+        let mut rich: Vec<Address> = accounts.iter().map(PrivateKeySigner::address).collect();
+        rich.extend(more);
+        let genesis = DeveloperGenesis {
+            chain_id: CHAIN,
+            accounts: rich,
+            timestamp: BEGINNING,
+            ..DeveloperGenesis::default()
+        };
         let genesis = Genesis::developer(&genesis).map_err(|error| said(&error))?;
         let members: Vec<_> = (0..validators).map(|index| (format!("node{index}"), String::new())).collect();
         let Dealt { network, validators: dealt } =
@@ -65,8 +69,9 @@ impl Facts {
     }
 }
 
-fn number_of(number: u64) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes[24..].copy_from_slice(&number.to_be_bytes());
-    bytes
+/// The account with a number, which is its key. Zero is none.
+pub(crate) fn account(number: u64) -> Result<PrivateKeySigner, String> {
+    let mut key = B256::ZERO;
+    key.0[24..].copy_from_slice(&number.to_be_bytes());
+    PrivateKeySigner::from_bytes(&key).map_err(|error| error.to_string())
 }

@@ -41,8 +41,10 @@ mod plan;
 mod record;
 mod run;
 mod scenarios;
+mod wan;
 mod wires;
 
 pub use faults::{Fault, FaultCounts};
 pub use run::{Moment, Outcome};
 pub use scenarios::{SCENARIOS, Scenario, Settings};
+pub use wan::{REGIONS, Times, WanError, WanReport, WanSettings, round_trip, wan};

@@ -1,13 +1,21 @@
 //! Users who send transfers to whatever validator is there, and send them again until they are final.
 
-use crate::{dice::Dice, facts::{CHAIN, Facts}, node::Node, record::Record};
+use crate::{
+    dice::Dice,
+    facts::{CHAIN, Facts},
+    node::Node,
+    record::Record,
+};
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, TxKind, U256};
 use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
 use mundi_mempool::Origin;
-use std::{collections::VecDeque, time::{Duration, SystemTime}};
+use std::{
+    collections::VecDeque,
+    time::{Duration, SystemTime},
+};
 
 /// After this time a transaction that is not final is sent again, to another validator.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -29,6 +37,7 @@ pub(crate) struct Load {
     every: Duration,
     next: SystemTime,
     waiting: VecDeque<Waiting>,
+    ended: bool,
     /// How many transactions were made.
     pub(crate) made: u64,
 }
@@ -52,7 +61,7 @@ pub(crate) fn transfer(from: &PrivateKeySigner, nonce: u64, to: Address) -> Resu
 impl Load {
     pub(crate) fn new(facts: &Facts, dice: Dice, every: Duration, from: SystemTime) -> Self {
         let accounts = facts.accounts.iter().map(|account| (account.clone(), 0)).collect();
-        Self { dice, accounts, every, next: from, waiting: VecDeque::new(), made: 0 }
+        Self { dice, accounts, every, next: from, waiting: VecDeque::new(), ended: false, made: 0 }
     }
 
     /// Does what users do at a time.
@@ -68,7 +77,7 @@ impl Load {
                 send(up[self.dice.index(up.len())], &tx.raw);
             }
         }
-        if now < self.next || self.waiting.len() >= MOST {
+        if self.ended || now < self.next || self.waiting.len() >= MOST {
             return Ok(());
         }
         self.next = now + self.every;
@@ -82,6 +91,11 @@ impl Load {
         send(up[self.dice.index(up.len())], &raw);
         self.waiting.push_back(Waiting { hash: *tx.tx_hash(), raw, sent: now });
         Ok(())
+    }
+
+    /// Nothing new is sent any more; what is not final is sent again.
+    pub(crate) const fn end(&mut self) {
+        self.ended = true;
     }
 
     /// How many transactions are not final.

@@ -145,10 +145,7 @@ impl Clock for Machine {
         self.context.sleep(duration)
     }
 
-    fn sleep_until(
-        &self,
-        deadline: SystemTime,
-    ) -> impl Future<Output = ()> + Send + 'static + use<> {
+    fn sleep_until(&self, deadline: SystemTime) -> impl Future<Output = ()> + Send + 'static + use<> {
         self.context.sleep_until(self.skew.actual(deadline))
     }
 }
@@ -181,8 +178,7 @@ impl Storage for Machine {
         versions: RangeInclusive<commonware_runtime::BlobVersion>,
     ) -> Result<(DiskBlob, u64, commonware_runtime::BlobVersion), Error> {
         self.disk.alive().await;
-        let (blob, size, version) =
-            self.context.open_versioned(partition, name, versions.clone()).await?;
+        let (blob, size, version) = self.context.open_versioned(partition, name, versions.clone()).await?;
         Ok((self.disk.opened(partition, name, versions, blob), size, version))
     }
 

@@ -18,8 +18,7 @@ use std::{
 };
 
 /// The ways of proposing what breaks the rules.
-const LIES: [Fault; 5] =
-    [Fault::BadBytes, Fault::BadAnchor, Fault::BadBeacon, Fault::BadTime, Fault::BadLag];
+const LIES: [Fault; 5] = [Fault::BadBytes, Fault::BadAnchor, Fault::BadBeacon, Fault::BadTime, Fault::BadLag];
 
 /// Milliseconds by which a payload's time is wrong.
 const OFF: u64 = 3_600_000;
@@ -59,7 +58,8 @@ impl Conduct for Manner {
         if !draft.transactions.is_empty() {
             stash.clone_from(&draft.transactions);
         }
-        let before = std::mem::replace(&mut *self.beacon.lock().expect("no holder panics"), draft.beacon.clone());
+        let before =
+            std::mem::replace(&mut *self.beacon.lock().expect("no holder panics"), draft.beacon.clone());
         if draft.height - draft.anchor.height > self.max_lag && !stash.is_empty() {
             self.counters.add(Fault::BadLag);
             draft.transactions.clone_from(&stash);

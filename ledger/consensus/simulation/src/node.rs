@@ -9,7 +9,7 @@ use crate::{
 };
 use alloy_primitives::Address;
 use commonware_consensus::{
-    simplex::elector::{Config as _, Elector as _, RoundRobin},
+    simplex::elector::{Elector as _, RoundRobin},
     types::{Epoch, Round, View},
 };
 use commonware_cryptography::Sha256;
@@ -127,7 +127,8 @@ impl Node {
     pub(crate) fn start<K: Spread>(&mut self, context: &Context, around: &Arc<Surroundings>) {
         self.lives += 1;
         self.disk.revive();
-        let context = context.child("node").with_attribute("end", self.end).with_attribute("life", self.lives);
+        let context =
+            context.child("node").with_attribute("end", self.end).with_attribute("life", self.lives);
         let life = Life {
             end: self.end,
             member: self.member,
@@ -149,6 +150,7 @@ impl Node {
     /// Why it ended by itself, if it did.
     pub(crate) fn ended(&mut self) -> Option<String> {
         let ended = self.task.as_mut()?.now_or_never()?;
+        self.task = None;
         Some(ended.unwrap_or_else(|error| format!("{error:?}")))
     }
 
@@ -248,8 +250,11 @@ impl Life {
             Store::create(&self.blocks, &config, &genesis.record(), &genesis.alloc, &pools.background)
         };
         let store = store.map_err(|error| error.to_string())?;
-        let settings =
-            LedgerConfig { threads: NonZeroUsize::MIN, block_cache_bytes: 4 << 20, ..LedgerConfig::default() };
+        let settings = LedgerConfig {
+            threads: NonZeroUsize::MIN,
+            block_cache_bytes: 4 << 20,
+            ..LedgerConfig::default()
+        };
         let spec = Arc::new(genesis.spec.clone());
         let ledger = Ledger::start(Arc::new(store), Arc::clone(&spec), settings, pools.clone(), None);
         let ledger = Arc::new(ledger.map_err(|error| error.to_string())?);

@@ -1,6 +1,10 @@
 //! What happens in a run, and when: everything follows from the seed before the run begins.
 
-use crate::{faults::Fault, machine::DiskRates, wires::{Bandwidth, Member}};
+use crate::{
+    faults::Fault,
+    machine::DiskRates,
+    wires::{Bandwidth, Member},
+};
 use mundi_consensus::Pace;
 use mundi_state::DiskFault;
 use std::time::Duration;

@@ -18,7 +18,7 @@ use crate::{
 };
 use commonware_cryptography::{Hasher, Sha256};
 use commonware_runtime::{
-    Clock as _, Runner as _, Supervisor as _,
+    Clock as _, Runner as _,
     deterministic::{Config, Context, Runner},
 };
 use mundi_consensus::{Coded, LEAST_CODED, Whole, bft::Spread};
@@ -77,7 +77,11 @@ pub struct Moment {
 
 /// Does what a plan says.
 pub(crate) fn run(plan: &Plan, watch: &mut dyn FnMut(Moment)) -> Outcome {
-    if plan.validators < LEAST_CODED { run_with::<Whole>(plan, watch) } else { run_with::<Coded>(plan, watch) }
+    if plan.validators < LEAST_CODED {
+        run_with::<Whole>(plan, watch)
+    } else {
+        run_with::<Coded>(plan, watch)
+    }
 }
 
 fn run_with<K: Spread>(plan: &Plan, watch: &mut dyn FnMut(Moment)) -> Outcome {
@@ -164,7 +168,7 @@ impl<'a, K: Spread> Simulation<'a, K> {
         counters: Counters,
         record: Record,
     ) -> Result<Self, String> {
-        let mut facts = Facts::new(&context, plan.validators)?;
+        let mut facts = Facts::new(&context, plan.validators, &[])?;
         facts.rules.max_lag = plan.max_lag;
         let facts = Arc::new(facts);
         let begin = context.current();
@@ -289,6 +293,7 @@ impl<'a, K: Spread> Simulation<'a, K> {
             wrong = self.tick(watch).await.err();
         }
         self.heal();
+        self.load.end();
         if wrong.is_none() {
             wrong = self.recovers(watch).await.err();
         }
@@ -374,9 +379,7 @@ impl<'a, K: Spread> Simulation<'a, K> {
         let limits = (view + self.plan.most_views(), self.now() + self.plan.most_time());
         loop {
             self.tick(watch).await?;
-            let executed = |node: &Node| {
-                node.live().map_or(0, |live| live.progress.executed().anchor.height)
-            };
+            let executed = |node: &Node| node.live().map_or(0, |live| live.progress.executed().anchor.height);
             let behind: Vec<(End, u64)> = self
                 .nodes
                 .iter()

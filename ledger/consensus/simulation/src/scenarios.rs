@@ -62,7 +62,12 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "disk", about: "writes and syncs fail", validators: 4, build: Builder::disk },
     Scenario { name: "full", about: "a disk is full for a while", validators: 4, build: Builder::full },
     Scenario { name: "clock", about: "clocks are wrong", validators: 4, build: Builder::clock },
-    Scenario { name: "slow", about: "execution is slower than ordering", validators: 4, build: Builder::slow },
+    Scenario {
+        name: "slow",
+        about: "execution is slower than ordering",
+        validators: 4,
+        build: Builder::slow,
+    },
     Scenario { name: "quorum", about: "too many are off for a while", validators: 4, build: Builder::quorum },
     Scenario {
         name: "lost",
@@ -70,7 +75,12 @@ pub const SCENARIOS: &[Scenario] = &[
         validators: 4,
         build: Builder::lost,
     },
-    Scenario { name: "twins", about: "two machines have the same keys", validators: 4, build: Builder::twins },
+    Scenario {
+        name: "twins",
+        about: "two machines have the same keys",
+        validators: 4,
+        build: Builder::twins,
+    },
     Scenario {
         name: "contradict",
         about: "a validator votes for two things at a time",
@@ -89,8 +99,18 @@ pub const SCENARIOS: &[Scenario] = &[
         validators: 7,
         build: Builder::lies,
     },
-    Scenario { name: "garbage", about: "bytes that mean nothing, and old messages", validators: 4, build: Builder::garbage },
-    Scenario { name: "few", about: "payloads are sent whole; power fails", validators: 3, build: Builder::few },
+    Scenario {
+        name: "garbage",
+        about: "bytes that mean nothing, and old messages",
+        validators: 4,
+        build: Builder::garbage,
+    },
+    Scenario {
+        name: "few",
+        about: "payloads are sent whole; power fails",
+        validators: 3,
+        build: Builder::few,
+    },
     Scenario {
         name: "everything",
         about: "some of everything, with as many dishonest validators as are tolerated",

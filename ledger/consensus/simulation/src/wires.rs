@@ -23,8 +23,6 @@ use crate::{
     faults::{Counters, Fault},
     meddler::Meddler,
 };
-use commonware_codec::Encode;
-use commonware_cryptography::{Hasher, Sha256};
 use commonware_p2p::{Channel, PeerSetUpdate, TrackedPeers};
 use commonware_runtime::{Clock, IoBuf, deterministic::Context};
 use commonware_utils::{
@@ -96,7 +94,7 @@ pub(crate) struct State {
     most_flying: usize,
     subscribers: Vec<mpsc::UnboundedSender<PeerSetUpdate<PublicKey>>>,
     counters: Counters,
-    trace: Sha256,
+    trace: [u8; 32],
     /// Bytes sent, by machine and channel.
     sent: Vec<[u64; CHANNELS]>,
     /// Bytes of payload messages, by what they begin with (the digest) and by sender.
@@ -161,7 +159,7 @@ impl Wires {
             most_flying: 0,
             subscribers: Vec::new(),
             counters,
-            trace: Sha256::default(),
+            trace: [0; 32],
             uploads: None,
             blocks: BTreeSet::new(),
             context: context.child("wires"),
@@ -261,8 +259,8 @@ impl Wires {
     }
 
     /// What all messages so far come to.
-    pub(crate) fn trace(&self) -> Vec<u8> {
-        self.lock().trace.clone().finalize().1.encode().to_vec()
+    pub(crate) fn trace(&self) -> [u8; 32] {
+        self.lock().trace
     }
 }
 

@@ -38,8 +38,14 @@ type Inner = <Context as Storage>::Blob;
 #[derive(Clone, Debug)]
 enum Change {
     /// One that is safe by itself stays, and stays in its place among the others.
-    Write { offset: u64, bytes: IoBuf, safe: bool },
-    Resize { length: u64 },
+    Write {
+        offset: u64,
+        bytes: IoBuf,
+        safe: bool,
+    },
+    Resize {
+        length: u64,
+    },
 }
 
 #[derive(Debug)]
@@ -273,7 +279,6 @@ impl Disk {
 }
 
 /// An open file.
-#[derive(Debug)]
 pub(crate) struct DiskBlob {
     blob: Inner,
     key: Key,

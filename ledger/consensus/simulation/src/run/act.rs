@@ -20,9 +20,9 @@ impl<K: Spread> Simulation<'_, K> {
         tracing::debug!(target: "simulation", time = ?self.elapsed(), ?action);
         match action {
             Action::Trouble(members, trouble) => self.trouble(members, *trouble),
-            Action::Partition(side) => self.cut(|from, to| {
-                (side.contains(&from) != side.contains(&to)).then_some(Fault::Partition)
-            }),
+            Action::Partition(side) => {
+                self.cut(|from, to| (side.contains(&from) != side.contains(&to)).then_some(Fault::Partition))
+            }
             Action::OneWay(side) => self.cut(|from, to| {
                 (side.contains(&from) && !side.contains(&to)).then_some(Fault::OneWayPartition)
             }),

@@ -100,7 +100,10 @@ impl<K: Spread> Simulation<'_, K> {
             }
             let found = live.ledger.transaction(&hash).map_err(|error| error.to_string())?;
             if found.as_ref().map(|(block, _)| block.header.number) != Some(height) {
-                return Err(format!("transaction {hash} of block {height} is not there at node {}", node.end));
+                return Err(format!(
+                    "transaction {hash} of block {height} is not there at node {}",
+                    node.end
+                ));
             }
         }
         Ok(())

@@ -137,7 +137,10 @@ impl Builder {
         let who = self.anybody();
         for number in 0..3 {
             let operations = self.dice.below(60);
-            self.at(1_500 + 700 * number, Action::CrashInStorage(who, operations, Duration::from_millis(100)));
+            self.at(
+                1_500 + 700 * number,
+                Action::CrashInStorage(who, operations, Duration::from_millis(100)),
+            );
         }
         self.expect(&[Fault::CrashInStorage]);
     }
@@ -160,8 +163,7 @@ impl Builder {
 
     pub(super) fn full(&mut self) {
         let (who, at) = (self.anybody(), self.dice.between(500, 2_000));
-        let action =
-            if self.dice.happens(500_000) { Action::Full(who) } else { Action::FullOfBlocks(who) };
+        let action = if self.dice.happens(500_000) { Action::Full(who) } else { Action::FullOfBlocks(who) };
         self.at(at, action);
         self.expect(&[Fault::FullDisk]);
     }

@@ -1,7 +1,7 @@
 //! Brings messages to where they go when it is time.
 
 use super::{Channel, End, State, TRACED, Wires};
-use commonware_cryptography::Hasher;
+use commonware_cryptography::{Hasher, Sha256};
 use commonware_runtime::{Clock, IoBuf, Spawner, deterministic::Context};
 use std::{cmp::Ordering, time::SystemTime};
 
@@ -90,10 +90,11 @@ impl State {
             && receiver.life == life
             && !receiver.blocked.contains(&sender)
             && !self.ends[from].blocked.contains(&receiver.member);
-        let millis = at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        self.trace.update(&millis.to_be_bytes());
-        self.trace.update(&[from as u8, to as u8, channel as u8, u8::from(reaches)]);
-        self.trace.update(&bytes.as_ref()[..bytes.len().min(TRACED)]);
+        let nanos = at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        let way = [from as u8, to as u8, channel as u8, u8::from(reaches)];
+        let begin = &bytes.as_ref()[..bytes.len().min(TRACED)];
+        let trace = Sha256::hash(&[&self.trace, &nanos.to_be_bytes(), &way, begin]);
+        self.trace.copy_from_slice(&trace);
         if reaches && let Some(channel) = &self.ends[to].channels[channel as usize] {
             // Who does not listen any more does not miss it.
             let _ = channel.send((self.keys[sender].clone(), bytes));
