@@ -1,6 +1,6 @@
 //! Followers of a network, and of other followers.
 
-use crate::network::Network;
+use crate::network::{Chain, Network};
 use alloy_primitives::Bytes;
 use commonware_runtime::{Clock, Runner, Supervisor as _, deterministic};
 use futures::{FutureExt, future::BoxFuture};
@@ -99,10 +99,10 @@ fn hostile(network: &Network, index: usize, name: &'static str, twist: Twist) ->
 }
 
 /// A follower under test.
-struct Follower {
-    ledger: Arc<Ledger>,
+pub(crate) struct Follower {
+    pub(crate) ledger: Arc<Ledger>,
     pool: Arc<Mempool>,
-    running: Running,
+    pub(crate) running: Running,
 }
 
 impl Follower {
@@ -113,13 +113,13 @@ impl Follower {
         upstreams: Vec<Arc<dyn Upstream>>,
     ) -> Self {
         let (ledger, pool) = network.chain.begin();
-        Self::over::<K>(context, network.group_key, network, name, upstreams, ledger, pool).await
+        Self::over::<K>(context, network.group_key, &network.chain, name, upstreams, ledger, pool).await
     }
 
-    async fn over<K: Dissemination>(
+    pub(crate) async fn over<K: Dissemination>(
         context: &deterministic::Context,
         group_key: GroupKey,
-        network: &Network,
+        chain: &Chain,
         name: &str,
         upstreams: Vec<Arc<dyn Upstream>>,
         ledger: Arc<Ledger>,
@@ -131,7 +131,7 @@ impl Follower {
             tuning: Tuning { waiting: Waiting::InPlace, batch: 2_000, ..Tuning::default() },
             ledger: Arc::clone(&ledger),
             source: Arc::clone(&pool) as _,
-            pool: Arc::clone(&network.chain.pools.background),
+            pool: Arc::clone(&chain.pools.background),
             partition: format!("{name}-"),
         };
         let runtime = context.child("follower").with_attribute("name", name);
@@ -139,7 +139,7 @@ impl Follower {
         Self { ledger, pool, running }
     }
 
-    async fn reach(&self, context: &deterministic::Context, height: u64) {
+    pub(crate) async fn reach(&self, context: &deterministic::Context, height: u64) {
         while self.running.progress.executed().anchor.height < height {
             let fault = self.running.progress.fault();
             assert!(fault.is_none(), "{fault:?}");
@@ -153,7 +153,7 @@ impl Follower {
     }
 }
 
-fn run<T: Send + 'static>(
+pub(crate) fn run<T: Send + 'static>(
     validators: usize,
     test: impl AsyncFnOnce(deterministic::Context, Network) -> T + Send + 'static,
 ) -> (T, String) {
@@ -210,7 +210,7 @@ fn a_follower_goes_on_where_it_was() {
         let key = network.group_key;
         let upstreams = vec![validator(&network, 2)];
         let again =
-            Follower::over::<Coded>(&context, key, &network, "again-2", upstreams, ledger, pool).await;
+            Follower::over::<Coded>(&context, key, &network.chain, "again-2", upstreams, ledger, pool).await;
         again.reach(&context, 20).await;
         assert_eq!(again.ledger.block(20).unwrap().unwrap().hash, network.validators[3].hash(20));
     });
@@ -298,7 +298,7 @@ fn a_follower_with_another_key_believes_nobody() {
         let upstreams = vec![validator(&network, 0)];
         let (ledger, pool) = network.chain.begin();
         let follower =
-            Follower::over::<Coded>(&context, other, &network, "astray", upstreams, ledger, pool).await;
+            Follower::over::<Coded>(&context, other, &network.chain, "astray", upstreams, ledger, pool).await;
         let fault = follower.running.progress.failed().await.to_string();
         assert!(fault.contains("does not hold under the group key"), "{fault}");
         assert!(!follower.pool.contains(&alloy_primitives::B256::ZERO));

@@ -3,6 +3,7 @@
 mod finality;
 mod follow;
 mod network;
+mod state_sync;
 
 use commonware_runtime::{Clock, Runner, deterministic};
 use network::{Network, Validator};

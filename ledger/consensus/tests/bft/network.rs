@@ -81,7 +81,12 @@ impl Chain {
     pub(crate) fn begin(&self) -> (Arc<Ledger>, Arc<Mempool>) {
         let Self { genesis, pools } = self;
         let store = Config { cache_bytes: 8 << 20, ..Config::default() };
-        let store = Store::in_memory(&store, &genesis.record(), &genesis.alloc, &pools.background).unwrap();
+        self.over(Store::in_memory(&store, &genesis.record(), &genesis.alloc, &pools.background).unwrap())
+    }
+
+    /// A ledger over a store, and a pool that follows it.
+    pub(crate) fn over(&self, store: Store) -> (Arc<Ledger>, Arc<Mempool>) {
+        let Self { genesis, pools } = self;
         let settings = LedgerConfig { threads: NonZeroUsize::MIN, ..LedgerConfig::default() };
         let spec = Arc::new(genesis.spec.clone());
         let ledger = Ledger::start(Arc::new(store), Arc::clone(&spec), settings, pools.clone(), None);
