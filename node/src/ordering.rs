@@ -27,7 +27,7 @@ pub enum Ordering {
     /// The validators of a network, of whom the node is one.
     Validator(Box<ValidatorOrdering>),
     /// The validators of a network, of whom the node is none: it takes what they have ordered from other nodes.
-    Follow(FollowOrdering),
+    Follow(Box<FollowOrdering>),
 }
 
 /// What makes a node a validator.

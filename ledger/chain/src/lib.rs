@@ -61,6 +61,8 @@ pub use ledger::{
 pub use networks::{UnknownNetwork, network_fork};
 pub use ommers::{Ancestor, MAX_OMMERS, OMMER_ANCESTORS, OmmerError, validate_ommers};
 pub use output::{OutputError, validate_output};
-pub use payload::{Finality, OrderedTransaction, Payload, PayloadSource, ProposalLimits, Sequencer, SharedSource};
+pub use payload::{
+    Finality, OrderedTransaction, Payload, PayloadSource, ProposalLimits, Sequencer, SharedSource,
+};
 pub use seal::{SealedParts, seal};
 pub use senders::{BlockSenderError, SenderError, recover_sender, recover_senders};

@@ -6,7 +6,9 @@ use alloy_primitives::{Address, B256, TxKind, U256};
 use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
 use mundi_chain::{DeveloperGenesis, Genesis, Ledger, LedgerConfig, LedgerPools, Sequencer};
-use mundi_consensus::{NetworkFile, Validator, ValidatorConfig, ValidatorError, ValidatorFile, bft::Tuning, deal};
+use mundi_consensus::{
+    NetworkFile, Validator, ValidatorConfig, ValidatorError, ValidatorFile, bft::Tuning, deal,
+};
 use mundi_mempool::{Mempool, Origin, head_after};
 use mundi_state::{Config, Store};
 use std::{
@@ -103,7 +105,7 @@ fn network(validators: usize, directory: &Path) -> (Genesis, NetworkFile, Vec<No
     let members: Vec<(String, String)> = (listeners.iter().enumerate())
         .map(|(index, listener)| (format!("node{index}"), listener.local_addr().unwrap().to_string()))
         .collect();
-    let dealt = deal(&mut commonware_utils::test_rng(), genesis.record().hash, &members).unwrap();
+    let dealt = deal(commonware_utils::test_rng(), genesis.record().hash, &members).unwrap();
     let nodes = dealt.validators.iter().enumerate();
     let nodes = nodes.map(|(index, secrets)| {
         Node::new(&genesis, &dealt.network, secrets, &directory.join(index.to_string()))

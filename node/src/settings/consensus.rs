@@ -22,6 +22,7 @@ const ALONE: [&str; 7] = [
 
 /// A node's part in ordering.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one, and it is read once")]
 pub(super) enum Role {
     /// It orders alone.
     Alone,
@@ -86,7 +87,7 @@ impl Settings {
                 let snapshots = self.number("consensus.snapshots");
                 let state_sync = Some(self.number("consensus.state_sync")).filter(|distance| *distance > 0);
                 let ordering = FollowOrdering { upstreams, group_key, directory, snapshots, state_sync };
-                Ok(Ordering::Follow(ordering))
+                Ok(Ordering::Follow(Box::new(ordering)))
             }
         }
     }

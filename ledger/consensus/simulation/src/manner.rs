@@ -76,7 +76,7 @@ impl Conduct for Manner {
             }
             Fault::BadAnchor => draft.anchor.hash = B256::from(nothing(draft.anchor.hash.as_slice())),
             Fault::BadBeacon => draft.beacon = before,
-            Fault::BadTime if number % 2 == 0 => draft.time = draft.time.saturating_sub(OFF),
+            Fault::BadTime if number.is_multiple_of(2) => draft.time = draft.time.saturating_sub(OFF),
             Fault::BadTime => draft.time += OFF,
             _ => return,
         }

@@ -75,6 +75,9 @@ pub(crate) struct Node {
     live: Arc<Mutex<Option<Live>>>,
 }
 
+/// Where each validator takes transactions from.
+pub(crate) type Sources = Arc<dyn Fn(Member) -> Arc<dyn SharedSource> + Send + Sync>;
+
 /// What a validator is started with.
 pub(crate) struct Surroundings {
     pub(crate) facts: Arc<Facts>,
@@ -83,7 +86,7 @@ pub(crate) struct Surroundings {
     pub(crate) clock: PoolClock,
     pub(crate) pace: Pace,
     /// Where transactions come from, if not from a pool.
-    pub(crate) source: Option<Arc<dyn Fn(Member) -> Arc<dyn SharedSource> + Send + Sync>>,
+    pub(crate) source: Option<Sources>,
 }
 
 impl Node {

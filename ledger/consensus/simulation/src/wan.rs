@@ -171,8 +171,7 @@ pub fn wan(settings: &WanSettings, watch: &mut dyn FnMut(Moment)) -> Result<WanR
     })
 }
 
-struct World<'a> {
-    settings: &'a WanSettings,
+struct World {
     context: Context,
     facts: Arc<Facts>,
     wires: Wires,
@@ -183,8 +182,8 @@ struct World<'a> {
     stages: Stages,
 }
 
-impl<'a> World<'a> {
-    fn new(context: Context, settings: &'a WanSettings, blocks: u64) -> Result<Self, String> {
+impl World {
+    fn new(context: Context, settings: &WanSettings, blocks: u64) -> Result<Self, String> {
         let batches = Batches::new(settings.payload, blocks)?;
         let mut facts = Facts::new(&context, settings.validators, &batches.senders())?;
         facts.rules.bounds.bytes = settings.payload;
@@ -226,7 +225,7 @@ impl<'a> World<'a> {
         });
         nodes.iter_mut().for_each(|node| node.start::<Coded>(&context, &around));
         let stages = Stages::new(settings.validators, context.current());
-        Ok(Self { settings, context, facts, wires, record, clock, nodes, blocks, stages })
+        Ok(Self { context, facts, wires, record, clock, nodes, blocks, stages })
     }
 
     async fn run(&mut self, limit: Duration, watch: &mut dyn FnMut(Moment)) -> Result<WanReport, String> {

@@ -37,7 +37,7 @@ use commonware_consensus::{
 };
 use commonware_cryptography::{
     Digested, Digestible, Sha256,
-    certificate::{ConstantProvider, Scheme as _, Verifier as _},
+    certificate::{ConstantProvider, Scheme as _},
 };
 use commonware_p2p::{Blocker, Provider, Receiver, Sender};
 use commonware_parallel::Strategy;

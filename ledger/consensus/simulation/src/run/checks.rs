@@ -8,7 +8,7 @@ use crate::{
 use alloy_primitives::B256;
 use commonware_codec::{Copying, Decode as _};
 use commonware_consensus::simplex::types::Finalization;
-use commonware_cryptography::{Digestible as _, certificate::Verifier as _};
+use commonware_cryptography::Digestible as _;
 use commonware_parallel::Sequential;
 use commonware_runtime::{Metrics as _, Supervisor as _, deterministic::Context};
 use mundi_consensus::{Payload, Scheme, bft::Spread};
@@ -130,8 +130,7 @@ impl<K: Spread> Simulation<'_, K> {
         }
         let Some(certificate) = live.archive.certificate(height).await else { return Ok(false) };
         let verifier = self.facts.group_key.verifier(self.facts.genesis.hash);
-        let codec = Scheme::certificate_codec_config_unbounded();
-        let finalization = Finalization::<Scheme, K::Commitment>::decode_cfg(Copying(&certificate), &codec)
+        let finalization = Finalization::<Scheme, K::Commitment>::decode_cfg(Copying(&certificate), &())
             .map_err(|error| format!("certificate {height} of node {end}: {error}"))?;
         if B256::from_slice(&K::digest(&finalization.proposal.payload)) != digest {
             return Err(format!("certificate {height} of node {end} is of another payload"));
