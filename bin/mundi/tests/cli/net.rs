@@ -26,7 +26,7 @@ fn a_new_network_has_all_its_files_and_says_what_to_do_with_them() {
     ]);
     expect(&made, 0, "Made a network of 5 validators", "");
     expect(&made, 0, &format!("mundi net up {dir}"), "");
-    expect(&made, 0, "port 21000 to 21004", "");
+    expect(&made, 0, "ports 21000 to 21004", "");
     let network = json(&folder.read("net/network.json"));
     assert_eq!(network["validators"].as_array().unwrap().len(), 5);
     assert_eq!(network["validators"][4]["address"], "127.0.0.1:21204");
