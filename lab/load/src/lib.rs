@@ -13,6 +13,8 @@
 //!
 //! Nothing but standard JSON-RPC is used, so any node can be measured.
 //!
+//! A [`Light`] load is one transfer at a time: how long until its receipt, and until it is final.
+//!
 //! A [`FloodBench`] measures something else: what becomes of the making of blocks while a node is flooded with expensive requests. It
 //! needs developers' methods and figures that are Mundi's.
 //!
@@ -22,6 +24,7 @@
 
 mod connection;
 mod flood;
+mod light;
 mod process;
 mod report;
 mod round;
@@ -32,6 +35,7 @@ pub use connection::{Connection, LoadError, Transport};
 pub use flood::{
     FloodBench, FloodReport, FloodTally, Heavy, KindTally, Machine, RatioReport, Spread, Stages, stand_back,
 };
+pub use light::{Light, LightReport};
 pub use process::{Child, Usage};
 pub use report::{Latency, LoadReport, NodeReport, Summary};
 pub use round::{Outcome, Round};

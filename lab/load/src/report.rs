@@ -67,7 +67,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-fn percentile(sorted: &[f64], part: f64) -> f64 {
+pub(crate) fn percentile(sorted: &[f64], part: f64) -> f64 {
     let at = ((sorted.len() as f64 - 1.0) * part).round();
     sorted.get(at.max(0.0) as usize).copied().unwrap_or_default()
 }

@@ -113,23 +113,20 @@ impl Section {
 impl Layout {
     /// Reads the files of a network.
     pub fn open(dir: &Path) -> Result<Self, LayoutError> {
-        let path = dir.join("network.json");
-        if !path.exists() {
-            return Err(LayoutError::None(dir.into()));
-        }
-        let file: NetworkFile =
-            serde_json::from_str(&read(&path)?).map_err(|error| wrong(&path, error.to_string()))?;
-        if file.validators.is_empty() {
-            return Err(wrong(&path, "it names no validators".into()));
-        }
-        let node = |(number, entry): (usize, ValidatorEntry)| {
-            let key = entry.public_key.parse().map_err(|_| {
-                wrong(&path, format!("validators[{number}].publicKey: expected 32 bytes in hexadecimal"))
-            })?;
-            node(dir, number, entry, key)
-        };
-        let nodes = file.validators.into_iter().enumerate().map(node).collect::<Result<Vec<_>, _>>()?;
+        let entries = entries(dir)?.into_iter().enumerate();
+        let nodes = entries.map(|(number, entry)| node(dir, number, entry)).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { dir: dir.into(), nodes })
+    }
+
+    /// Reads what the files say of one node, by its number or name: the folders of others may be elsewhere.
+    pub fn open_node(dir: &Path, name: &str) -> Result<NodePlace, LayoutError> {
+        let mut entries = entries(dir)?;
+        let number = name.parse().ok().filter(|number: &usize| *number < entries.len());
+        let number = number.or_else(|| entries.iter().position(|entry| entry.name == name));
+        let number = number.ok_or_else(|| {
+            wrong(&dir.join(NETWORK), format!("no node is called '{name}': expected a number or a name"))
+        })?;
+        node(dir, number, entries.swap_remove(number))
     }
 
     /// The folder of what runs.
@@ -174,7 +171,28 @@ impl NodePlace {
 /// The name of a node's settings in its folder.
 pub(crate) const SETTINGS: &str = "mundi.toml";
 
-fn node(dir: &Path, number: usize, entry: ValidatorEntry, key: PeerKey) -> Result<NodePlace, LayoutError> {
+/// The name of what all nodes share, in the folder of the network.
+const NETWORK: &str = "network.json";
+
+/// The validators that a network's file names.
+fn entries(dir: &Path) -> Result<Vec<ValidatorEntry>, LayoutError> {
+    let path = dir.join(NETWORK);
+    if !path.exists() {
+        return Err(LayoutError::None(dir.into()));
+    }
+    let file: NetworkFile =
+        serde_json::from_str(&read(&path)?).map_err(|error| wrong(&path, error.to_string()))?;
+    if file.validators.is_empty() {
+        return Err(wrong(&path, "it names no validators".into()));
+    }
+    Ok(file.validators)
+}
+
+fn node(dir: &Path, number: usize, entry: ValidatorEntry) -> Result<NodePlace, LayoutError> {
+    let key = entry.public_key.parse().map_err(|_| {
+        let reason = format!("validators[{number}].publicKey: expected 32 bytes in hexadecimal");
+        wrong(&dir.join(NETWORK), reason)
+    })?;
     let folder = dir.join(format!("node{number}"));
     let path = folder.join(SETTINGS);
     let file: NodeFile =
@@ -208,5 +226,5 @@ fn read(path: &Path) -> Result<String, LayoutError> {
 
 /// Whether there is a network in a folder.
 pub(crate) fn is_network(dir: &Path) -> bool {
-    fs::exists(dir.join("network.json")).unwrap_or_default()
+    fs::exists(dir.join(NETWORK)).unwrap_or_default()
 }

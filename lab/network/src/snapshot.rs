@@ -1,5 +1,6 @@
 //! What there is to know of a network that runs.
 
+use crate::faults::Counts;
 use serde::{Deserialize, Serialize};
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
@@ -19,6 +20,9 @@ pub struct Snapshot {
     pub closed_links: usize,
     /// Ordered pairs with a link that is worse than perfect.
     pub bad_links: usize,
+    /// What happened on all links together since the supervisor started: which faults there were, and how often.
+    #[serde(default)]
+    pub traffic: Counts,
     /// Whether there is no proxy between the nodes.
     pub direct: bool,
 }

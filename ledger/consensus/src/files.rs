@@ -170,6 +170,28 @@ pub struct Committee {
 }
 
 impl NetworkFile {
+    /// A network of these validators for the chain with this genesis, with the rules of most networks and without a key.
+    pub fn new(genesis_hash: B256, validators: Vec<Member>) -> Self {
+        Self {
+            genesis_hash,
+            group_key: Bytes::new(),
+            polynomial: Bytes::new(),
+            validators,
+            payload_bytes: default_bytes(),
+            payload_transactions: default_transactions(),
+            max_lag: default_lag(),
+            max_drift_ms: default_drift(),
+            min_interval_ms: default_interval(),
+            idle_interval_ms: default_idle(),
+            patience_ms: default_patience(),
+        }
+    }
+
+    /// Whether its validators have a group key; without one they cannot sign.
+    pub fn has_key(&self) -> bool {
+        !self.group_key.is_empty() && !self.polynomial.is_empty()
+    }
+
     /// Reads it.
     pub fn read(path: &Path) -> Result<Self, FileError> {
         read(path)
@@ -197,6 +219,9 @@ impl NetworkFile {
         let participants: Result<Set<PublicKey>, _> =
             members.iter().map(|(key, _)| key.clone()).try_collect();
         let participants = participants.map_err(|_| wrong("validators", "a key is there twice"))?;
+        if !self.has_key() {
+            return Err(wrong("groupKey", "there is none yet: the validators make it with `mundi net dkg`"));
+        }
         let most = NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
         let sharing = Sharing::decode_cfg(Copying(&self.polynomial), &(most, ModeVersion::v0()));
         let sharing = sharing.map_err(|error| wrong("polynomial", error))?;
@@ -295,7 +320,7 @@ impl ValidatorFile {
         if self.share.is_empty() {
             return Err(wrong(
                 "share",
-                "it is empty: let the validators generate their shares first, with `mundi net dkg`",
+                "there is none yet: the validators make their shares with `mundi net dkg`",
             ));
         }
         Share::decode(Copying(&self.share)).map_err(|error| wrong("share", error))
@@ -318,7 +343,8 @@ fn write(path: &Path, value: &impl Serialize, mode: u32) -> Result<(), FileError
     let mut text =
         serde_json::to_vec_pretty(value).map_err(|error| FileError::Json { path: path.into(), error })?;
     text.push(b'\n');
-    let part = path.with_extension("json.part");
+    // Two processes may write one file at a time.
+    let part = path.with_extension(format!("json.{}.part", std::process::id()));
     let _ = fs::remove_file(&part);
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&part).map_err(io)?;
     file.write_all(&text).and_then(|()| file.sync_all()).map_err(io)?;

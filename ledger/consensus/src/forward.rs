@@ -40,6 +40,7 @@
 mod allowance;
 mod engine;
 mod inbound;
+mod leading;
 mod metrics;
 mod outbound;
 mod peers;
@@ -53,6 +54,7 @@ mod wire;
 
 pub use allowance::Rate;
 pub use engine::Forwarder;
+pub use leading::{follow_leaders, follow_pool};
 pub use pool::{PoolIntake, PoolOutbox, Workers};
 pub use wire::{MAX_BATCH_BYTES, MAX_BATCH_TRANSACTIONS, MAX_IDS, MAX_MESSAGE_BYTES, MAX_TRANSACTION_BYTES};
 

@@ -29,6 +29,7 @@ pub mod finality;
 mod folder;
 pub mod follow;
 pub mod forward;
+mod host;
 mod limits;
 mod payload;
 mod peers;
@@ -39,7 +40,7 @@ mod validator;
 
 pub use archive::Archive;
 pub use clock::{Clock, SystemClock};
-pub use dealer::{Dealt, deal};
+pub use dealer::{Dealt, deal, introduce};
 pub use dissemination::{Coded, Dissemination, LEAST_CODED, Whole};
 pub use files::{Committee, FileError, MOST_VALIDATORS, Member, NetworkFile, ValidatorFile};
 pub use payload::{Anchor, Beacon, Bounds, Content, Header, Payload};

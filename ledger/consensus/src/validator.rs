@@ -9,21 +9,17 @@ use crate::{
     dissemination::{Coded, LEAST_CODED, Whole},
     files::{Committee, FileError, NetworkFile, ValidatorFile},
     folder::{self, FolderError},
-    forward::{self, Forwarder, Leadership, PoolIntake, PoolOutbox, Workers},
+    forward::{self, Forwarder, PoolIntake, PoolOutbox, Workers, follow_leaders, follow_pool},
+    host::{self, Worker},
     peers::{Handshake, Peers, ingress},
     rules::{Pace, Rules},
     scheme::{PrivateKey, PublicKey, Scheme, namespace},
 };
 use alloy_primitives::{Address, B256};
-use commonware_consensus::{
-    simplex::elector::{Elector as _, RoundRobin},
-    types::{Epoch, Round, View},
-};
-use commonware_cryptography::{Sha256, Signer};
+use commonware_cryptography::Signer;
 use commonware_p2p::{Manager as _, authenticated::discovery};
 use commonware_runtime::{
-    Clock as _, Metrics as _, Quota, Runner as _, Spawner as _, Strategizer as _, Supervisor as _,
-    tokio::{Config, Context, Runner},
+    Metrics as _, Quota, Spawner as _, Strategizer as _, Supervisor as _, tokio::Context,
 };
 use commonware_utils::NZU32;
 use mundi_chain::{Finality, Ledger, Sequencer};
@@ -32,13 +28,11 @@ use std::{
     fmt,
     net::{SocketAddr, TcpListener, ToSocketAddrs},
     num::NonZeroUsize,
-    panic::AssertUnwindSafe,
     path::PathBuf,
     sync::{Arc, Mutex, mpsc},
-    thread::{self, JoinHandle},
     time::Duration,
 };
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 /// What makes a node a validator.
 #[derive(Clone, Debug)]
@@ -128,8 +122,7 @@ pub enum ValidatorError {
 pub struct Validator {
     committee: Committee,
     started: Started,
-    stop: Mutex<Option<oneshot::Sender<()>>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    worker: Worker,
 }
 
 /// What a started validator can be asked.
@@ -145,12 +138,6 @@ const RATE: Quota = Quota::per_second(NZU32!(16_384));
 
 /// How long parts have to end.
 const END: Duration = Duration::from_secs(5);
-
-/// How long arriving transactions are gathered before the proposer looks at the pool again.
-const GATHER: Duration = Duration::from_millis(2);
-
-/// Leaders that transactions are forwarded to: the current one and the next.
-const LEADERS: u64 = 2;
 
 impl Validator {
     /// Starts a validator over a ledger and a pool; `workers` recover senders. Not to be called within a runtime.
@@ -181,15 +168,13 @@ impl Validator {
             FolderError::Taken => ValidatorError::Taken { path: directory.clone() },
             FolderError::Io(path, error) => ValidatorError::Directory { path, error },
         })?;
-        let (stop, stopped) = oneshot::channel();
         let (told, answer) = mpsc::channel();
-        let thread = thread::Builder::new().name("validator".into()).spawn(move || {
+        let worker = Worker::start("validator", move |stopped| {
             setup.run(told, stopped);
             drop(taken);
-        });
-        let thread = thread.map_err(|error| Fault::Engine(format!("no thread: {error}")))?;
+        })?;
         let started = answer.recv().map_err(|_| Fault::Engine("it ended before it began".into()))??;
-        Ok(Self { committee, started, stop: Mutex::new(Some(stop)), thread: Mutex::new(Some(thread)) })
+        Ok(Self { committee, started, worker })
     }
 
     /// How far it is.
@@ -230,11 +215,7 @@ impl Sequencer for Validator {
     }
 
     fn stop(&self) {
-        drop(self.stop.lock().expect("no holder panics").take());
-        let thread = self.thread.lock().expect("no holder panics").take();
-        if let Some(thread) = thread
-            && thread.join().is_err()
-        {
+        if !self.worker.end() {
             tracing::error!(target: "consensus", "the validator did not end well");
         }
     }
@@ -322,27 +303,14 @@ type Told = mpsc::Sender<Result<Started, Fault>>;
 impl Setup {
     /// Runs until it is stopped or a part of it ends.
     fn run(self, told: Told, stopped: oneshot::Receiver<()>) {
-        let runtime = Config::new()
-            .with_worker_threads(self.config.threads.get())
-            .with_storage_directory(self.config.directory.join("storage"))
-            .with_catch_panics(false);
-        let known = Arc::new(Mutex::new(None::<Progress>));
-        let found = Arc::clone(&known);
-        // Storage that fails ends its task with a panic, and with it the runtime.
-        let ended = std::panic::catch_unwind(AssertUnwindSafe(|| {
-            Runner::new(runtime).start(|context| async move {
-                if self.committee.members.len() < LEAST_CODED {
-                    self.order::<Whole>(context, told, stopped, &found).await;
-                } else {
-                    self.order::<Coded>(context, told, stopped, &found).await;
-                }
-            });
-        }));
-        if let (Err(panic), Some(progress)) = (ended, known.lock().expect("no holder panics").take()) {
-            let reason = panic.downcast_ref::<String>().cloned();
-            let reason = reason.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).into()));
-            progress.fail(Fault::Engine(reason.unwrap_or_else(|| "a part of it panicked".into())));
-        }
+        let (threads, storage) = (self.config.threads, self.config.directory.join("storage"));
+        host::run(threads, storage, |context, found| async move {
+            if self.committee.members.len() < LEAST_CODED {
+                self.order::<Whole>(context, told, stopped, &found).await;
+            } else {
+                self.order::<Coded>(context, told, stopped, &found).await;
+            }
+        });
     }
 
     async fn order<K: Spread>(
@@ -403,7 +371,7 @@ impl Setup {
         };
         let progress = running.progress.clone();
         *found.lock().expect("no holder panics") = Some(progress.clone());
-        let leadership = lead(&context, &committee, &progress);
+        let leadership = follow_leaders(&context, committee.participants.clone(), &progress);
         let forwarder =
             forward::Config { me: public_key, namespace, leadership, limits: forward::Limits::default() };
         let threads = Workers::Threads(workers);
@@ -411,7 +379,7 @@ impl Setup {
         let intake = PoolIntake::new(Arc::clone(&pool), threads);
         let forwarder = Forwarder::new(context.child("forward"), forwarder, oracle, outbox, intake);
         let _forwarding = forwarder.start(transactions);
-        wake(&context, &pool, &progress);
+        follow_pool(&context, &pool, &progress);
         let network = network.start();
         let started = Started {
             progress: progress.clone(),
@@ -427,47 +395,4 @@ impl Setup {
             let _ = context.stop(0, Some(END)).await;
         }
     }
-}
-
-/// Follows who leads.
-fn lead(
-    context: &Context,
-    committee: &Committee,
-    progress: &Progress,
-) -> watch::Receiver<Leadership<PublicKey>> {
-    let participants = committee.participants.clone();
-    let elector = commonware_consensus::simplex::elector::Config::<Scheme>::build(
-        RoundRobin::<Sha256>::default(),
-        &participants,
-    );
-    let leaders = move |view: u64| Leadership {
-        view: View::new(view),
-        leaders: (view..view + LEADERS)
-            .map(|view| elector.elect(Round::new(Epoch::zero(), View::new(view.max(1))), ()))
-            .filter_map(|index| participants.get(index.get() as usize).cloned())
-            .collect(),
-    };
-    let mut views = progress.watch_view();
-    let (sender, leadership) = watch::channel(leaders(*views.borrow()));
-    context.child("leaders").spawn(move |_| async move {
-        while views.changed().await.is_ok() {
-            let view = *views.borrow_and_update();
-            sender.send_replace(leaders(view));
-        }
-    });
-    leadership
-}
-
-/// Tells the proposer of what comes into the pool.
-fn wake(context: &Context, pool: &Mempool, progress: &Progress) {
-    use tokio::sync::broadcast::error::RecvError;
-    let mut events = pool.subscribe();
-    let progress = progress.clone();
-    context.child("wake").spawn(move |context| async move {
-        while !matches!(events.recv().await, Err(RecvError::Closed)) {
-            progress.wake();
-            context.sleep(GATHER).await;
-            events = events.resubscribe();
-        }
-    });
 }

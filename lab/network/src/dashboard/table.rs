@@ -188,7 +188,10 @@ fn some_rows(snapshot: &Snapshot, room: usize, columns: usize, paint: Paint) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::{ChainView, Reading};
+    use crate::{
+        faults::Counts,
+        snapshot::{ChainView, Reading},
+    };
 
     fn node(number: usize, state: NodeState) -> NodeView {
         NodeView {
@@ -220,6 +223,7 @@ mod tests {
             nodes,
             closed_links: 6,
             bad_links: 0,
+            traffic: Counts::default(),
             direct: false,
         }
     }

@@ -2,9 +2,12 @@
 
 use super::link::{Gate, Link, Quality};
 use serde::{Deserialize, Serialize};
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    iter::Sum,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 use tokio::sync::watch;
 
@@ -26,6 +29,20 @@ pub struct Counts {
     pub delayed: u64,
     /// Segments that waited because the link was stalled.
     pub stalled: u64,
+}
+
+impl Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), |sum, next| Self {
+            connections: sum.connections + next.connections,
+            refused: sum.refused + next.refused,
+            severed: sum.severed + next.severed,
+            bytes: sum.bytes + next.bytes,
+            lost: sum.lost + next.lost,
+            delayed: sum.delayed + next.delayed,
+            stalled: sum.stalled + next.stalled,
+        })
+    }
 }
 
 /// The same, counted by many.
@@ -93,6 +110,12 @@ impl Links {
             delayed: counters.delayed.load(Relaxed),
             stalled: counters.stalled.load(Relaxed),
         }
+    }
+
+    /// What happened on all links together.
+    pub fn total(&self) -> Counts {
+        let pairs = (0..self.nodes).flat_map(|from| (0..self.nodes).map(move |to| (from, to)));
+        pairs.map(|(from, to)| self.counts(from, to)).sum()
     }
 
     /// Opens, stalls or cuts one direction.
@@ -183,6 +206,15 @@ mod tests {
         links.heal();
         assert_eq!(closed(&links), []);
         assert!(!links.is_apart(2));
+    }
+
+    #[test]
+    fn what_happened_on_links_adds_up() {
+        let links = Links::new(2);
+        links.counters(0, 1).lost.fetch_add(2, Relaxed);
+        links.counters(1, 0).lost.fetch_add(3, Relaxed);
+        links.counters(1, 0).severed.fetch_add(1, Relaxed);
+        assert_eq!(links.total(), Counts { lost: 5, severed: 1, ..Counts::default() });
     }
 
     #[test]

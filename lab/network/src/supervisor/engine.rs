@@ -230,6 +230,7 @@ impl Engine {
             nodes,
             closed_links,
             bad_links,
+            traffic: links.map(|links| links.total()).unwrap_or_default(),
             direct: self.proxy.is_none(),
         }
     }

@@ -149,6 +149,44 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// What happens.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Delay => "a message takes longer",
+            Self::Jitter => "a message takes now more, now less time",
+            Self::Loss => "a message is lost",
+            Self::Duplication => "a message comes twice",
+            Self::Corruption => "bytes change on the way: the encryption notices, and the connection breaks",
+            Self::Partition => "a message from one part of the network to another is dropped",
+            Self::OneWayPartition => "the same, and what goes the other way arrives",
+            Self::SlowNode => "a payload takes long to execute",
+            Self::Crash => "power fails at any moment",
+            Self::CrashInStorage => "power fails while consensus reads, writes or syncs",
+            Self::TornWrite => "of what was written and not synced, parts are there after a crash",
+            Self::FailedWrite => "a write of consensus fails",
+            Self::FailedSync => "a sync of consensus fails",
+            Self::FailedBlockWrite => "a write or sync of a block fails",
+            Self::FullDisk => "there is no room for a write",
+            Self::ClockSkew => "a clock is set to a wrong time",
+            Self::Equivocation => "one key votes for two payloads in a view",
+            Self::ConflictingVotes => "one key signs two votes that exclude each other",
+            Self::Withholding => "a payload, or its shards, is sent to nobody",
+            Self::SelectiveShards => "a validator's part of a payload is not sent to it",
+            Self::BadBytes => "a payload with bytes that are no transactions",
+            Self::BadAnchor => "a payload that names a block with a hash that nobody executed",
+            Self::BadLag => "a payload with transactions, although execution is too far behind",
+            Self::BadBeacon => "a payload with other randomness than its parent's",
+            Self::BadTime => "a payload that is older than its parent, or of the future",
+            Self::Garbage => "bytes that mean nothing, or almost something, on any channel",
+            Self::Replay => "a message of the past, sent again to all",
+            Self::Twins => "a message of one of two machines with the same keys",
+            Self::NoQuorum => "so many are off that the others cannot go on",
+            Self::LostDisk => "a validator comes back and knows nothing, not even what it signed",
+        }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -186,6 +224,11 @@ impl FaultCounts {
     /// Those that did, and how often.
     pub fn fired(&self) -> impl Iterator<Item = (Fault, u64)> + '_ {
         Fault::ALL.into_iter().map(|fault| (fault, self.of(fault))).filter(|(_, times)| *times > 0)
+    }
+
+    /// One for each class that fired.
+    pub(crate) fn once_each(&self) -> Self {
+        Self(self.0.map(|times| times.min(1)))
     }
 
     /// Adds those of another run.

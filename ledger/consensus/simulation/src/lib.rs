@@ -8,7 +8,7 @@
 //! * **Same seed, same run.** [`Outcome::trace`] comes of every step of the runtime, every message and every block, and is
 //!   equal for equal options.
 //! * **Faults are counted** where they happen, not where they are planned ([`FaultCounts`]): what was to happen and did not is said
-//!   ([`Outcome::silent`]).
+//!   ([`Outcome::silent`], and of many runs [`ScenarioTally::silent`]).
 //! * **Nobody is trusted.** Fewer than a third of the validators may be dishonest, from the beginning to the end.
 //!
 //! ## What is checked
@@ -16,19 +16,24 @@
 //! transaction is in two blocks, that nothing becomes final without a quorum, and that no validator ends but for its disk. At the
 //! end: that after everything is well again all honest validators make blocks within a bounded number of views, that each of them has
 //! every block, every receipt and every transaction that was final for a user anywhere, that certificates verify under the group
-//! key alone and prove the payloads that blocks name, that no honest validator shuts out another, and that what lives in memory
-//! is bounded.
+//! key alone and prove the payloads that blocks name, that no honest validator shuts out another, and that memory is bounded: tasks per
+//! machine, messages under way, and pools, which hold no more than what users wait for. (Queues and caches have limits of their own where
+//! they are.)
+//!
+//! That they notice is tested by breaking what they look at: `run/tests.rs`, `record.rs`.
 //!
 //! ## How a run goes
 //! ```text
 //! seed ──► plan: who is dishonest, what happens when ──► trouble ──► all is well again ──► blocks ──► checks
 //! ```
+//! A [`Campaign`] is many of them.
 //!
 //! ## Limits
 //! * Computing takes no time, but for execution where a plan makes it slow.
 //! * Connections are ideal where they are not disturbed: nothing is known of TCP but that it keeps the order.
 //! * Ledgers have threads of their own; the simulation stands still until they are done.
 
+mod campaign;
 mod dice;
 mod facts;
 mod faults;
@@ -44,7 +49,8 @@ mod scenarios;
 mod wan;
 mod wires;
 
+pub use campaign::{Campaign, Finished, News, ScenarioTally, Tally, Trial, in_turn};
 pub use faults::{Fault, FaultCounts};
 pub use run::{Moment, Outcome};
 pub use scenarios::{SCENARIOS, Scenario, Settings};
-pub use wan::{REGIONS, Times, WanError, WanReport, WanSettings, round_trip, wan};
+pub use wan::{LATENCIES, REGIONS, Times, WanError, WanReport, WanSettings, round_trip, wan};

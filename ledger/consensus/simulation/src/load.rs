@@ -21,7 +21,7 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Transactions that are under way at most.
-const MOST: usize = 48;
+pub(crate) const MOST: usize = 48;
 
 /// A transaction that a user waits for.
 struct Waiting {
@@ -38,8 +38,6 @@ pub(crate) struct Load {
     next: SystemTime,
     waiting: VecDeque<Waiting>,
     ended: bool,
-    /// How many transactions were made.
-    pub(crate) made: u64,
 }
 
 /// A transfer of one wei, signed.
@@ -61,7 +59,7 @@ pub(crate) fn transfer(from: &PrivateKeySigner, nonce: u64, to: Address) -> Resu
 impl Load {
     pub(crate) fn new(facts: &Facts, dice: Dice, every: Duration, from: SystemTime) -> Self {
         let accounts = facts.accounts.iter().map(|account| (account.clone(), 0)).collect();
-        Self { dice, accounts, every, next: from, waiting: VecDeque::new(), ended: false, made: 0 }
+        Self { dice, accounts, every, next: from, waiting: VecDeque::new(), ended: false }
     }
 
     /// Does what users do at a time.
@@ -86,7 +84,6 @@ impl Load {
         let to = Address::with_last_byte(self.dice.next() as u8 | 0x80);
         let tx = transfer(signer, *nonce, to)?;
         *nonce += 1;
-        self.made += 1;
         let raw = tx.encoded_2718();
         send(up[self.dice.index(up.len())], &raw);
         self.waiting.push_back(Waiting { hash: *tx.tx_hash(), raw, sent: now });

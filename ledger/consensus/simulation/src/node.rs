@@ -8,20 +8,14 @@ use crate::{
     wires::{End, Ends, Member, Wires},
 };
 use alloy_primitives::Address;
-use commonware_consensus::{
-    simplex::elector::{Elector as _, RoundRobin},
-    types::{Epoch, Round, View},
-};
-use commonware_cryptography::Sha256;
 use commonware_parallel::Sequential;
 use commonware_runtime::{Clock as _, Handle, Spawner as _, Supervisor as _, deterministic::Context};
-use commonware_utils::channel::watch;
 use futures::{FutureExt as _, future::Either};
 use mundi_chain::{Ledger, LedgerConfig, SharedSource};
 use mundi_consensus::{
-    Archive, Pace, PublicKey, Scheme,
+    Archive, Pace,
     bft::{self, Channels, EngineConfig, Progress, Spread, Tuning, Waiting},
-    forward::{self, Forwarder, Leadership, PoolIntake, PoolOutbox, Workers},
+    forward::{self, Forwarder, PoolIntake, PoolOutbox, Workers, follow_leaders, follow_pool},
     namespace,
 };
 use mundi_mempool::{Mempool, head_after};
@@ -34,12 +28,6 @@ use std::{
     },
     time::Duration,
 };
-
-/// Leaders that transactions are forwarded to: the current one and the next.
-const LEADERS: u64 = 2;
-
-/// How long arriving transactions are gathered before the proposer looks at the pool again.
-const GATHER: Duration = Duration::from_millis(2);
 
 /// Milliseconds on the simulation's clock, for what asks no runtime.
 #[derive(Clone, Debug, Default)]
@@ -224,7 +212,7 @@ impl Life {
         let settings = forward::Config {
             me: public_key,
             namespace: namespace(facts.committee.genesis),
-            leadership: lead(&machine, facts, &progress),
+            leadership: follow_leaders(&machine, facts.committee.participants.clone(), &progress),
             limits: forward::Limits::default(),
         };
         let outbox = PoolOutbox::new(Arc::clone(&pool), Workers::InPlace);
@@ -232,7 +220,7 @@ impl Life {
         let forwarder =
             Forwarder::new(machine.child("forward"), settings, wires.fence(self.end), outbox, intake);
         let forwarding = forwarder.start(transactions);
-        wake(&machine, &pool, &progress);
+        follow_pool(&machine, &pool, &progress);
         let live = Live { ledger, pool, progress: progress.clone(), archive: running.archive };
         *self.live.lock().expect("no holder panics") = Some(live);
         let failed = std::pin::pin!(progress.failed());
@@ -271,41 +259,4 @@ impl Life {
         }
         Ok((ledger, pool))
     }
-}
-
-/// Follows who leads.
-fn lead(machine: &Machine, facts: &Facts, progress: &Progress) -> watch::Receiver<Leadership<PublicKey>> {
-    let participants = facts.committee.participants.clone();
-    let elector = RoundRobin::<Sha256>::default();
-    let elector = commonware_consensus::simplex::elector::Config::<Scheme>::build(elector, &participants);
-    let leaders = move |view: u64| Leadership {
-        view: View::new(view),
-        leaders: (view..view + LEADERS)
-            .map(|view| elector.elect(Round::new(Epoch::zero(), View::new(view.max(1))), ()))
-            .filter_map(|index| participants.get(index.get() as usize).cloned())
-            .collect(),
-    };
-    let mut views = progress.watch_view();
-    let (sender, leadership) = watch::channel(leaders(*views.borrow()));
-    machine.child("leaders").spawn(move |_| async move {
-        while views.changed().await.is_ok() {
-            let view = *views.borrow_and_update();
-            sender.send_replace(leaders(view));
-        }
-    });
-    leadership
-}
-
-/// Tells the proposer of what comes into the pool.
-fn wake(machine: &Machine, pool: &Mempool, progress: &Progress) {
-    use tokio::sync::broadcast::error::RecvError;
-    let mut events = pool.subscribe();
-    let progress = progress.clone();
-    machine.child("wake").spawn(move |machine| async move {
-        while !matches!(events.recv().await, Err(RecvError::Closed)) {
-            progress.wake();
-            machine.sleep(GATHER).await;
-            events = events.resubscribe();
-        }
-    });
 }

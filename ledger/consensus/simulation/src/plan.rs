@@ -28,6 +28,8 @@ pub(crate) enum Action {
     Partition(Vec<Member>),
     /// These hear the others, and the others do not hear them.
     OneWay(Vec<Member>),
+    /// These machines hear each other only, and the others each other only: of twins one may be on each side.
+    Split(Vec<usize>),
     /// Nothing is wrong with any link.
     HealLinks,
     /// Power fails for a while.

@@ -116,3 +116,83 @@ impl LedgerObserver for Witness {
         }
     }
 }
+
+#[cfg(test)]
+impl Record {
+    /// Takes a transaction for final that is not.
+    pub(crate) fn confirm(&self, hash: B256, height: u64) {
+        self.lock().confirmed.insert(hash, height);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{facts::account, load::transfer};
+    use alloy_primitives::Address;
+    use mundi_chain::{DeveloperGenesis, Genesis};
+
+    /// A block with so many transfers of one sender, from a nonce on.
+    fn block(height: u64, nonces: std::ops::Range<u64>) -> BlockRecord {
+        let mut block = Genesis::developer(&DeveloperGenesis::default()).unwrap().record();
+        block.header.number = height;
+        block.header.parent_beacon_block_root = Some(B256::with_last_byte(height as u8));
+        let sender = account(1).unwrap();
+        for nonce in nonces {
+            block.body.transactions.push(transfer(&sender, nonce, Address::ZERO).unwrap());
+        }
+        block.hash = block.header.hash_slow();
+        block
+    }
+
+    /// What is said of blocks that nodes 0, 1 and so on have made.
+    fn said(blocks: &[BlockRecord]) -> Vec<String> {
+        let record = Record::default();
+        blocks.iter().enumerate().for_each(|(node, block)| record.sealed(node, block));
+        record.violations()
+    }
+
+    #[test]
+    fn nothing_is_said_of_nodes_that_agree() {
+        let record = Record::default();
+        for node in 0..2 {
+            record.sealed(node, &block(1, 0..2));
+            record.sealed(node, &block(2, 2..3));
+        }
+        assert!(record.violations().is_empty(), "{:?}", record.violations());
+        assert_eq!((record.height(), record.all_confirmed().len()), (2, 3));
+        let last = *block(2, 2..3).body.transactions[0].tx_hash();
+        assert_eq!(record.confirmed(&last), Some(2));
+    }
+
+    #[test]
+    fn two_payloads_at_a_height_are_noticed() {
+        let mut other = block(1, 0..1);
+        other.header.parent_beacon_block_root = Some(B256::repeat_byte(7));
+        other.hash = other.header.hash_slow();
+        let said = said(&[block(1, 0..1), other]);
+        assert!(said.len() == 1 && said[0].starts_with("height 1 has two final payloads"), "{said:?}");
+    }
+
+    #[test]
+    fn a_block_with_two_hashes_is_noticed() {
+        let mut other = block(1, 0..1);
+        other.header.state_root = B256::repeat_byte(7);
+        other.hash = other.header.hash_slow();
+        let said = said(&[block(1, 0..1), other]);
+        assert!(said.len() == 1 && said[0].starts_with("block 1 has two hashes"), "{said:?}");
+    }
+
+    #[test]
+    fn a_transaction_in_two_blocks_is_noticed() {
+        let said = said(&[block(1, 0..2), block(2, 1..3)]);
+        assert!(said.len() == 1 && said[0].ends_with("is in the blocks 1 and 2"), "{said:?}");
+    }
+
+    #[test]
+    fn what_goes_wrong_again_and_again_is_written_down_for_a_while() {
+        let record = Record::default();
+        (0..2 * MOST).for_each(|number| record.violation(number.to_string()));
+        assert_eq!(record.violations().len(), MOST);
+    }
+}

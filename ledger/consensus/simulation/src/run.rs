@@ -2,11 +2,16 @@
 
 mod act;
 mod checks;
+mod outcome;
+#[cfg(test)]
+mod tests;
+
+pub use outcome::{Moment, Outcome};
 
 use crate::{
     dice::Dice,
     facts::{BEGINNING, Facts},
-    faults::{Counters, Fault, FaultCounts},
+    faults::Counters,
     load::Load,
     machine::Disk,
     manner::Manner,
@@ -36,45 +41,6 @@ const TICK: Duration = Duration::from_millis(10);
 /// Time at the end of a run in which everybody comes to rest.
 const REST: Duration = Duration::from_secs(60);
 
-/// How a run came out.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// What everything that happened comes to: equal for equal seeds.
-    pub trace: String,
-    /// Blocks that were made.
-    pub height: u64,
-    /// Transactions in them.
-    pub transactions: u64,
-    /// The view that consensus came to.
-    pub views: u64,
-    /// Messages between validators.
-    pub messages: u64,
-    /// Time that passed in the simulation.
-    pub time: Duration,
-    /// What fired.
-    pub faults: FaultCounts,
-    /// Classes of faults that should have fired in this run and did not.
-    pub silent: Vec<Fault>,
-    /// What went wrong. Nothing should.
-    pub violations: Vec<String>,
-}
-
-impl Outcome {
-    /// Whether everything is as it should be.
-    pub fn is_well(&self) -> bool {
-        self.violations.is_empty()
-    }
-}
-
-/// How far a run is.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment {
-    /// Time that has passed in the simulation.
-    pub time: Duration,
-    /// Blocks so far.
-    pub height: u64,
-}
-
 /// Does what a plan says.
 pub(crate) fn run(plan: &Plan, watch: &mut dyn FnMut(Moment)) -> Outcome {
     if plan.validators < LEAST_CODED {
@@ -84,18 +50,22 @@ pub(crate) fn run(plan: &Plan, watch: &mut dyn FnMut(Moment)) -> Outcome {
     }
 }
 
-fn run_with<K: Spread>(plan: &Plan, watch: &mut dyn FnMut(Moment)) -> Outcome {
+/// The runtime that a plan is run on.
+fn config(plan: &Plan) -> Config {
     let limit = plan.healed + plan.most_time() + REST + REST;
-    let config = Config::new()
+    Config::new()
         .with_seed(plan.seed)
         .with_start_time(UNIX_EPOCH + Duration::from_secs(BEGINNING))
         .with_timeout(Some(limit))
-        .with_catch_panics(true);
+        .with_catch_panics(true)
+}
+
+fn run_with<K: Spread>(plan: &Plan, watch: &mut dyn FnMut(Moment)) -> Outcome {
     let counters = Counters::default();
     let record = Record::default();
     let (known, said) = (record.clone(), counters.clone());
     let result = catch_unwind(AssertUnwindSafe(|| {
-        Runner::new(config).start(|context| async move {
+        Runner::new(config(plan)).start(|context| async move {
             let simulation = Simulation::<K>::new(context, plan, said, known).await;
             match simulation {
                 Ok(simulation) => simulation.run(watch).await,
@@ -121,6 +91,7 @@ fn run_with<K: Spread>(plan: &Plan, watch: &mut dyn FnMut(Moment)) -> Outcome {
         messages: ended.messages,
         time: ended.time,
         faults,
+        promised: plan.expected.clone(),
         silent,
         violations,
     }

@@ -77,7 +77,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "twins",
-        about: "two machines have the same keys",
+        about: "two machines have the same keys, at times on different sides of a network that falls apart",
         validators: 4,
         build: Builder::twins,
     },

@@ -9,7 +9,7 @@ mod batches;
 mod regions;
 mod stages;
 
-pub use regions::{REGIONS, round_trip};
+pub use regions::{LATENCIES, REGIONS, round_trip};
 pub use stages::Times;
 
 use crate::{

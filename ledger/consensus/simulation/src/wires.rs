@@ -9,11 +9,13 @@
 //! the receiver's download has let through everything that arrived before it. Without a bandwidth both take no time.
 //!
 //! ## Twins
-//! Several machines may have one identity. What is sent to it goes to one of them or to both, by a choice that changes with time.
+//! Several machines may have one identity. What is sent to it goes to one of them or to both, by a choice that changes with time; or the
+//! network is split between machines, each side with one of them.
 
 mod courier;
 mod ends;
 mod link;
+mod twins;
 
 pub(crate) use ends::{Fence, Inbox, Peers, Wire};
 pub(crate) use link::{Bandwidth, Link};
@@ -49,9 +51,6 @@ pub(crate) const PAYLOADS: Channel = 4;
 
 /// How long it takes to make a connection again.
 const RECONNECT: Duration = Duration::from_millis(500);
-
-/// How long a choice between twins lasts.
-const TWINS_CHANGE: u64 = 400;
 
 /// Bytes of a message that the trace of a run takes in.
 const TRACED: usize = 160;
@@ -101,6 +100,8 @@ pub(crate) struct State {
     uploads: Option<BTreeMap<[u8; 32], BTreeMap<Member, u64>>>,
     /// Who refused to hear whom, ever.
     blocks: BTreeSet<(Member, Member)>,
+    /// Machines that hear each other only, while the others hear each other only.
+    side: BTreeSet<End>,
 }
 
 /// The network. Clones are of the same one.
@@ -162,6 +163,7 @@ impl Wires {
             trace: [0; 32],
             uploads: None,
             blocks: BTreeSet::new(),
+            side: BTreeSet::new(),
             context: context.child("wires"),
         };
         let wires = Self { state: Arc::new(Mutex::new(state)), news: Arc::default() };
@@ -308,8 +310,9 @@ impl State {
         {
             *uploads.entry(*digest).or_default().entry(from).or_default() += bytes.len() as u64;
         }
+        let targets = self.targets(end, to, now);
         let link = &mut self.links[index];
-        if let Some(fault) = link.cut {
+        if let Some(fault) = link.cut.or(targets.is_empty().then_some(Fault::Partition)) {
             self.counters.add(fault);
             return;
         }
@@ -337,7 +340,7 @@ impl State {
         let again = self.dice.happens(link.duplication);
         let leaves = self.ends[end].upload.max(now) + self.bandwidth.upload_time(bytes.len());
         self.ends[end].upload = leaves;
-        for target in self.targets(from, to, now) {
+        for target in targets {
             let order = self.order.entry((end, target)).or_insert(now);
             let arrives = (leaves + latency).max(*order);
             *order = arrives;
@@ -347,21 +350,6 @@ impl State {
                 let later = arrives + self.dice.millis(1, 300);
                 self.fly(end, target, channel, bytes, later);
             }
-        }
-    }
-
-    /// Which machines hear what is sent to a validator.
-    fn targets(&mut self, from: Member, to: Member, now: SystemTime) -> Vec<End> {
-        let ends: Vec<End> = (0..self.ends.len()).filter(|end| self.ends[*end].member == to).collect();
-        if ends.len() < 2 {
-            return ends;
-        }
-        let millis = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-        let mut choice = Dice::new((millis / TWINS_CHANGE) << 20 | (from as u64) << 10 | to as u64, "twins");
-        match choice.below(3) {
-            0 => vec![ends[0]],
-            1 => vec![ends[1]],
-            _ => ends,
         }
     }
 

@@ -1,26 +1,51 @@
 //! Networks of validators survive what can go wrong.
 
-use mundi_simulation::{SCENARIOS, Settings};
+use mundi_simulation::{Campaign, Fault, Finished, SCENARIOS, Scenario, Settings, Tally, Trial, in_turn};
+use std::{num::NonZeroUsize, thread};
 
-/// Seeds of each scenario.
-const SEEDS: u64 = 2;
+/// Seeds of the whole: each scenario gets five or six of them.
+const SEEDS: u64 = 100;
+
+/// So many runs of all scenarios in turn, on all cores.
+fn campaign(seeds: u64, twice: bool) -> Vec<Finished> {
+    let scenarios: Vec<&Scenario> = SCENARIOS.iter().collect();
+    let trials: Vec<Trial> = in_turn(&scenarios, 0..seeds, &Settings::default()).collect();
+    let jobs = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let finished = Campaign { trials: &trials, jobs, twice, cancelled: &|| false, told: &|_| {} }.run();
+    assert_eq!(finished.len(), trials.len());
+    finished
+}
+
+/// Nothing is wrong in any of the runs. What is comes with the command that repeats it.
+#[track_caller]
+fn assert_well(finished: &[Finished]) {
+    let failures = finished.iter().filter(|run| !run.outcome.is_well());
+    let failures: Vec<String> =
+        failures.map(|run| format!("{}\n    {}", run.trial, run.outcome.violations.join("\n    "))).collect();
+    assert!(failures.is_empty(), "{} runs failed:\n{}", failures.len(), failures.join("\n"));
+}
 
 #[test]
-fn nothing_that_can_go_wrong_breaks_a_network() {
-    for scenario in SCENARIOS {
-        for seed in 0..SEEDS {
-            let settings = Settings { seed, ..Settings::default() };
-            let outcome = scenario.run(&settings, &mut |_| {});
-            assert!(outcome.is_well(), "{} with seed {seed}: {:?}", scenario.name, outcome.violations);
-        }
+fn nothing_that_can_go_wrong_breaks_a_network_and_everything_does_go_wrong() {
+    let finished = campaign(SEEDS, false);
+    assert_well(&finished);
+    let tally: Tally = finished.iter().collect();
+    let never: Vec<Fault> =
+        tally.faults().filter(|(_, times, _)| *times == 0).map(|(fault, ..)| fault).collect();
+    assert!(never.is_empty(), "in {SEEDS} runs these never fired: {never:?}");
+    for scenario in tally.scenarios() {
+        let silent: Vec<(Fault, u64)> = scenario.silent().collect();
+        assert!(silent.is_empty(), "{} promises what does not happen: {silent:?}", scenario.scenario.name);
+        assert!(scenario.blocks > scenario.runs && scenario.transactions > 0, "{scenario:?}");
     }
 }
 
 #[test]
-fn equal_seeds_give_equal_runs() {
-    for scenario in SCENARIOS {
-        let settings = Settings { seed: 1, ..Settings::default() };
-        let traces = [(); 2].map(|()| scenario.run(&settings, &mut |_| {}).trace);
-        assert_eq!(traces[0], traces[1], "{}", scenario.name);
-    }
+fn equal_seeds_give_equal_runs_and_different_seeds_different_ones() {
+    let finished = campaign(SCENARIOS.len() as u64, true);
+    assert_well(&finished);
+    let mut traces: Vec<&str> = finished.iter().map(|run| run.outcome.trace.as_str()).collect();
+    traces.sort_unstable();
+    traces.dedup();
+    assert_eq!(traces.len(), finished.len());
 }

@@ -475,11 +475,8 @@ where
     let simplex = simplex.start(channels.votes, channels.certificates, channels.resolver);
 
     let parts = Handle::select([spread, submit, finish, marshal, simplex]);
-    let fault = progress.clone();
-    let ended = runtime.child("watch").spawn(move |_| async move {
-        let ended = parts.await;
-        fault.fail(Fault::Engine(format!("a part of it ended: {ended:?}")));
-    });
+    let watched = progress.clone();
+    let ended = runtime.child("watch").spawn(move |runtime| watched.watch(runtime, parts));
     Ok(Running { progress, archive: Arc::new(Marshal(mailbox)), ended })
 }
 

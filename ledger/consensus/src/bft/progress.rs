@@ -2,9 +2,15 @@
 
 use crate::payload::Anchor;
 use alloy_primitives::B256;
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use commonware_runtime::Spawner;
+use futures::future::{Either, select};
+use std::{
+    fmt,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 use tokio::sync::{Notify, watch};
 
@@ -158,6 +164,17 @@ impl Progress {
             *current = view.max(*current);
             newer
         });
+    }
+
+    /// Takes note of it if parts of the node end that nobody told to.
+    pub(crate) async fn watch<E: Spawner, T: fmt::Debug>(self, runtime: E, parts: impl Future<Output = T>) {
+        let stopped = pin!(runtime.stopped());
+        match select(stopped, pin!(parts)).await {
+            Either::Left((_, parts)) => _ = parts.await,
+            Either::Right((ended, _)) => {
+                self.fail(Fault::Engine(format!("a part of it ended: {ended:?}")));
+            }
+        }
     }
 
     /// Takes note of the first fault.

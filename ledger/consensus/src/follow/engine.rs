@@ -128,11 +128,8 @@ pub async fn start<K: Dissemination, E: Runtime>(runtime: E, config: EngineConfi
     let followed = progress.clone();
     let report = runtime.child("report").spawn(move |clock| catch_up::report(clock, followed));
     let parts = Handle::select([kept, submit, finish, deliver, fetch, report]);
-    let fault = progress.clone();
-    let ended = runtime.child("watch").spawn(move |_| async move {
-        let ended = parts.await;
-        fault.fail(Fault::Engine(format!("a part of it ended: {ended:?}")));
-    });
+    let watched = progress.clone();
+    let ended = runtime.child("watch").spawn(move |runtime| watched.watch(runtime, parts));
     Ok(Running { progress, archive: Arc::new(archives), ended })
 }
 

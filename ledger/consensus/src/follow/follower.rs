@@ -10,23 +10,19 @@ use crate::{
     bft::{Fault, Progress, Running},
     dissemination::{Coded, Dissemination, Whole},
     forward::{PoolOutbox, Workers},
+    host::{self, Worker},
     scheme::GroupKey,
 };
 use alloy_primitives::B256;
-use commonware_runtime::{
-    Clock as _, Metrics as _, Runner as _, Spawner as _, Supervisor as _,
-    tokio::{Config, Context, Runner},
-};
+use commonware_runtime::{Clock as _, Metrics as _, Spawner as _, Supervisor as _, tokio::Context};
 use mundi_chain::{Finality, Ledger, Sequencer};
 use mundi_mempool::Mempool;
 use serde::{Deserialize, Serialize};
 use std::{
     fmt, fs, io,
     num::NonZeroUsize,
-    panic::AssertUnwindSafe,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, mpsc},
-    thread::{self, JoinHandle},
     time::Duration,
 };
 use tokio::sync::oneshot;
@@ -111,8 +107,7 @@ pub enum FollowError {
 /// A running follower. Dropped, it stops.
 pub struct Follower {
     started: Started,
-    stop: Mutex<Option<oneshot::Sender<()>>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    worker: Worker,
 }
 
 /// What a started follower can be asked.
@@ -150,12 +145,10 @@ impl Follower {
             pool: Arc::clone(pool),
             workers: Arc::clone(workers),
         };
-        let (stop, stopped) = oneshot::channel();
         let (told, answer) = mpsc::channel();
-        let thread = thread::Builder::new().name("follower".into()).spawn(move || setup.run(told, stopped));
-        let thread = thread.map_err(|error| Fault::Engine(format!("no thread: {error}")))?;
+        let worker = Worker::start("follower", move |stopped| setup.run(told, stopped))?;
         let started = answer.recv().map_err(|_| Fault::Engine("it ended before it began".into()))??;
-        Ok(Self { started, stop: Mutex::new(Some(stop)), thread: Mutex::new(Some(thread)) })
+        Ok(Self { started, worker })
     }
 
     /// How far it is.
@@ -183,11 +176,7 @@ impl Sequencer for Follower {
     fn wake(&self) {}
 
     fn stop(&self) {
-        drop(self.stop.lock().expect("no holder panics").take());
-        let thread = self.thread.lock().expect("no holder panics").take();
-        if let Some(thread) = thread
-            && thread.join().is_err()
-        {
+        if !self.worker.end() {
             tracing::error!(target: "follow", "the follower did not end well");
         }
     }
@@ -218,27 +207,14 @@ type Told = mpsc::Sender<Result<Started, FollowError>>;
 impl Setup {
     /// Runs until it is stopped or a part of it ends.
     fn run(self, told: Told, stopped: oneshot::Receiver<()>) {
-        let runtime = Config::new()
-            .with_worker_threads(self.config.threads.get())
-            .with_storage_directory(self.config.directory.clone())
-            .with_catch_panics(false);
-        let known = Arc::new(Mutex::new(None::<Progress>));
-        let found = Arc::clone(&known);
-        // Storage that fails ends its task with a panic, and with it the runtime.
-        let ended = std::panic::catch_unwind(AssertUnwindSafe(|| {
-            Runner::new(runtime).start(|context| async move {
-                match self.network(&context).await {
-                    Ok(true) => self.follow::<Coded>(context, told, stopped, &found).await,
-                    Ok(false) => self.follow::<Whole>(context, told, stopped, &found).await,
-                    Err(error) => _ = told.send(Err(error)),
-                }
-            });
-        }));
-        if let (Err(panic), Some(progress)) = (ended, known.lock().expect("no holder panics").take()) {
-            let reason = panic.downcast_ref::<String>().cloned();
-            let reason = reason.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).into()));
-            progress.fail(Fault::Engine(reason.unwrap_or_else(|| "a part of it panicked".into())));
-        }
+        let (threads, storage) = (self.config.threads, self.config.directory.clone());
+        host::run(threads, storage, |context, found| async move {
+            match self.network(&context).await {
+                Ok(true) => self.follow::<Coded>(context, told, stopped, &found).await,
+                Ok(false) => self.follow::<Whole>(context, told, stopped, &found).await,
+                Err(error) => _ = told.send(Err(error)),
+            }
+        });
     }
 
     /// Whether payloads are erasure-coded in this network: as it turned out before, or as all upstreams say that answer.

@@ -149,7 +149,6 @@ impl Past {
 }
 
 #[test]
-#[ignore = "not run since the heights that it asks for were mended"]
 fn a_follower_begins_with_a_state_and_goes_on() {
     let past = Past::new();
     let giver = past.giver("given", |_| {}, |chunk| chunk);

@@ -26,7 +26,8 @@ impl<K: Spread> Simulation<'_, K> {
             Action::OneWay(side) => self.cut(|from, to| {
                 (side.contains(&from) && !side.contains(&to)).then_some(Fault::OneWayPartition)
             }),
-            Action::HealLinks => self.wires.change_links(|_, _, link| link.heal()),
+            Action::Split(side) => self.wires.split(side),
+            Action::HealLinks => self.heal_links(),
             Action::Crash(end, down) => {
                 if self.nodes[*end].is_up() {
                     self.counters.add(Fault::Crash);
@@ -85,9 +86,14 @@ impl<K: Spread> Simulation<'_, K> {
         self.wires.change_links(|from, to, link| link.cut = cut(from, to));
     }
 
+    fn heal_links(&self) {
+        self.wires.change_links(|_, _, link| link.heal());
+        self.wires.split(&[]);
+    }
+
     /// Everything but misconduct is well from now on.
     pub(super) fn heal(&mut self) {
-        self.wires.change_links(|_, _, link| link.heal());
+        self.heal_links();
         let now = self.now();
         self.stuck = None;
         for node in &self.nodes {

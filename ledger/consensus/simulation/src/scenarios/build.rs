@@ -210,6 +210,16 @@ impl Builder {
 
     pub(super) fn twins(&mut self) {
         self.dishonest(&[Misconduct::Twin]);
+        if !self.plan.misconduct.is_empty() && self.dice.happens(500_000) {
+            // The first of each pair on one side, the second on the other, honest ones on either.
+            let honest = self.all().into_iter().filter(|member| self.plan.is_honest(*member));
+            let mut side: Vec<usize> = honest.collect();
+            side.retain(|_| self.dice.happens(500_000));
+            side.extend(self.plan.misconduct.iter().map(|(member, _)| *member));
+            let (from, to) = (self.dice.between(500, 1_500), self.dice.between(2_500, 4_000));
+            self.at(from, Action::Split(side));
+            self.at(to, Action::HealLinks);
+        }
         self.expect(&[Fault::Twins]);
     }
 

@@ -5,6 +5,10 @@
 
 use std::time::Duration;
 
+/// Where the times between regions come from.
+pub const LATENCIES: &str =
+    "median round trips between Amazon's regions, as https://www.cloudping.co published them in 2025";
+
 /// The regions.
 pub const REGIONS: [&str; 10] = [
     "us-west-1",
