@@ -1,7 +1,7 @@
 // ethers 6.
 import assert from "node:assert/strict";
 import { ethers } from "ethers";
-import { HTTP, KEYS, WS, check, compile, finish } from "./checks.mjs";
+import { HTTP, KEYS, WS, check, compile, developersCheck, finish } from "./checks.mjs";
 
 const provider = new ethers.JsonRpcProvider(HTTP, undefined, { pollingInterval: 50, cacheTimeout: -1 });
 const signer = new ethers.NonceManager(new ethers.Wallet(KEYS[0], provider));
@@ -18,7 +18,7 @@ await check("fee data", async () => {
   const fees = await provider.getFeeData();
   assert(fees.maxFeePerGas > 0n && fees.maxPriorityFeePerGas >= 0n);
 });
-await check("accounts of the node sign and send", async () => {
+await developersCheck("accounts of the node sign and send", async () => {
   const [first] = await provider.listAccounts();
   const sent = await first.sendTransaction({ to: other.address, value: 5n });
   assert.equal((await sent.wait()).status, 1);
@@ -97,7 +97,7 @@ await check("a traced transaction", async () => {
   const steps = await provider.send("debug_traceTransaction", [receipt.hash, {}]);
   assert(steps.structLogs.length > 100);
 });
-await check("typed data is signed by the node", async () => {
+await developersCheck("typed data is signed by the node", async () => {
   const [first] = await provider.listAccounts();
   const domain = { name: "Mundi", chainId: 31337 };
   const types = { Greeting: [{ name: "text", type: "string" }] };

@@ -1,5 +1,5 @@
 // Which JSON-RPC methods there are: one harmless call each. A method is there if the answer is anything but "no such method".
-import { HTTP, check, finish } from "./checks.mjs";
+import { HTTP, check, developersCheck, finish } from "./checks.mjs";
 
 const METHODS = `
 eth_accounts eth_baseFee eth_blobBaseFee eth_blockNumber eth_call eth_callMany eth_capabilities eth_chainId eth_coinbase eth_config
@@ -34,7 +34,8 @@ hardhat_setNonce hardhat_setPrevRandao hardhat_setStorageAt hardhat_stopImperson
 `.trim().split(/\s+/);
 
 for (const method of METHODS) {
-  await check(method, async () => {
+  const checkMethod = /^(anvil|evm|hardhat)_/.test(method) ? developersCheck : check;
+  await checkMethod(method, async () => {
     // A parameter that no method takes: nothing happens, but a method that is there says so.
     const answer = await fetch(HTTP, {
       method: "POST",

@@ -14,7 +14,7 @@ import {
 } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { anvil } from "viem/chains";
-import { HTTP, KEYS, WS, check, compile, finish } from "./checks.mjs";
+import { HTTP, KEYS, NETWORK, WS, check, compile, developersCheck, finish } from "./checks.mjs";
 
 const chain = anvil;
 const options = { chain, transport: http(HTTP), pollingInterval: 50, cacheTime: 0 };
@@ -114,26 +114,27 @@ await check("state overrides", async () => {
 });
 await check("a delegated account (EIP-7702)", async () => {
   const owner = privateKeyToAccount(generatePrivateKey());
-  await test.setBalance({ address: owner.address, value: parseEther("10") });
+  if (NETWORK) await mined(await wallet.sendTransaction({ to: owner.address, value: parseEther("10") }));
+  else await test.setBalance({ address: owner.address, value: parseEther("10") });
   const client = createWalletClient({ ...options, account: owner });
   const authorization = await client.signAuthorization({ contractAddress: erc721.address, executor: "self" });
   await mined(await client.sendTransaction({ authorizationList: [authorization], to: other.address }));
   const code = await reader.getCode({ address: owner.address });
   assert.equal(code, `0xef0100${erc721.address.slice(2).toLowerCase()}`);
 });
-await check("a snapshot is taken and gone back to", async () => {
+await developersCheck("a snapshot is taken and gone back to", async () => {
   const before = await test.getBalance({ address: other.address });
   const id = await test.snapshot();
   await mined(await wallet.sendTransaction({ to: other.address, value: 1000n }));
   await test.revert({ id });
   assert.equal(await test.getBalance({ address: other.address }), before);
 });
-await check("blocks are mined on command", async () => {
+await developersCheck("blocks are mined on command", async () => {
   const before = await test.getBlockNumber();
   await test.mine({ blocks: 5 });
   assert.equal(await test.getBlockNumber(), before + 5n);
 });
-await check("time is moved", async () => {
+await developersCheck("time is moved", async () => {
   const before = (await test.getBlock()).timestamp;
   await test.increaseTime({ seconds: 3600 });
   await test.mine({ blocks: 1 });
@@ -143,7 +144,7 @@ await check("time is moved", async () => {
   await test.mine({ blocks: 1 });
   assert.equal((await test.getBlock()).timestamp, at);
 });
-await check("state is edited", async () => {
+await developersCheck("state is edited", async () => {
   const address = privateKeyToAccount(generatePrivateKey()).address;
   await test.setBalance({ address, value: 7n });
   await test.setNonce({ address, nonce: 9 });
@@ -154,7 +155,7 @@ await check("state is edited", async () => {
   assert.equal(BigInt((await test.call({ to: address })).data), 255n);
   assert.equal(BigInt(await test.getStorageAt({ address, slot: "0x3" })), 42n);
 });
-await check("an account is impersonated", async () => {
+await developersCheck("an account is impersonated", async () => {
   const address = "0x000000000000000000000000000000000000aaaa";
   await test.setBalance({ address, value: parseEther("1") });
   await test.impersonateAccount({ address });
@@ -162,7 +163,7 @@ await check("an account is impersonated", async () => {
   assert.equal(receipt.from, address);
   await test.stopImpersonatingAccount({ address });
 });
-await check("mining is switched off and on", async () => {
+await developersCheck("mining is switched off and on", async () => {
   await test.setAutomine(false);
   const hash = await wallet.sendTransaction({ to: other.address, value: 1n });
   const status = await test.getTxpoolStatus();
@@ -174,7 +175,7 @@ await check("mining is switched off and on", async () => {
   await test.setAutomine(true);
   await mined(await wallet.sendTransaction({ to: other.address, value: 1n }));
 });
-await check("state is dumped and loaded", async () => {
+await developersCheck("state is dumped and loaded", async () => {
   const state = await test.dumpState();
   await test.loadState({ state });
 });

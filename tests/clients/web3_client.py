@@ -73,6 +73,14 @@ def deploy(name, *arguments):
     return w3.eth.contract(address=receipt["contractAddress"], abi=contract["abi"])
 
 
+def developers_check(name):
+    """A check of what only a developers' chain has. On a network it is left out, which is said."""
+    if os.environ.get("ON_NETWORK") != "1":
+        return check(name)
+    print(f"skip {name}", flush=True)
+    return lambda work: None
+
+
 made = {}
 
 
@@ -88,7 +96,7 @@ def _():
     assert w3.eth.get_balance(two.address) == before + 5
 
 
-@check("an account of the node sends")
+@developers_check("an account of the node sends")
 def _():
     sent = w3.eth.send_transaction({"from": w3.eth.accounts[2], "to": two.address, "value": 5})
     assert w3.eth.wait_for_transaction_receipt(sent, poll_latency=0.05)["status"] == 1

@@ -2,28 +2,36 @@
 //! show it in use.
 
 mod bench_flood;
+mod bench_net;
 mod bench_node;
 mod bench_state;
 mod db;
 mod dev;
+mod fetch;
 mod generate;
 mod import;
 mod net;
 mod node;
+mod sim;
 mod state;
+mod verify;
 
 pub(crate) use bench_flood::BenchFloodArgs;
+pub(crate) use bench_net::BenchNetArgs;
 pub(crate) use bench_node::BenchNodeArgs;
 pub(crate) use bench_state::BenchStateArgs;
 pub(crate) use db::{DbArgs, DbCommand, FlushArgs, PruneArgs, RepairArgs, RewindArgs};
 pub(crate) use dev::{DevArgs, TransactionOrder, why_not};
+pub(crate) use fetch::FetchArgs;
 pub(crate) use generate::GenerateArgs;
 pub(crate) use import::ImportArgs;
-pub(crate) use net::{NetArgs, NetCommand, NetNewArgs, NetUpArgs};
+pub(crate) use net::{NetArgs, NetCommand, NetDkgArgs, NetNewArgs, NetUpArgs};
 pub(crate) use node::{ConfigArgs, ConfigCommand, NodeArgs, SettingArgs};
+pub(crate) use sim::{SimArgs, SimCommand, SimRunArgs, SimWanArgs};
 pub(crate) use state::{
     Block, DataDirArgs, ExportArgs, GetArgs, StateArgs, StateCommand, StateImportArgs, StatsArgs, VerifyArgs,
 };
+pub(crate) use verify::{BlockProofArgs, ProofArgs, VerifyCommand, VerifyCommandArgs, WantedBlock};
 
 use clap::{
     Args, Parser, Subcommand, ValueEnum, ValueHint,
@@ -42,6 +50,9 @@ Examples:
   mundi dev                              a chain for developers, at once
   mundi node --genesis genesis.json      a node that keeps a chain
   mundi net new && mundi net up          a network of validators, on this machine
+  mundi verify header header.json --group-key HEX
+                                         is it what such a network made final?
+  mundi sim                              break such networks, on a simulated clock
   mundi import --genesis genesis.json chain.rlp
                                          execute a chain from its first block on, and keep it
   mundi generate --out chain             make a long chain to import
@@ -69,6 +80,8 @@ pub(crate) enum Command {
     Dev(Box<DevArgs>),
     Node(NodeArgs),
     Net(Box<NetArgs>),
+    Sim(Box<SimArgs>),
+    Verify(Box<VerifyCommandArgs>),
     Import(ImportArgs),
     State(StateArgs),
     Db(DbArgs),
@@ -222,13 +235,6 @@ fn block_number(text: &str) -> Result<u64, String> {
     number.map_err(|_| "expected the number of a block, as in 19426587 or 0x1286d5b".to_owned())
 }
 
-fn rpc_url(text: &str) -> Result<String, String> {
-    match ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme)) {
-        true => Ok(text.to_owned()),
-        false => Err("expected a URL that starts with http:// or https://".to_owned()),
-    }
-}
-
 fn modes() -> impl clap::builder::TypedValueParser<Value = Mode> {
     PossibleValuesParser::new(Mode::ALL.map(Mode::name)).try_map(|name| name.parse::<Mode>())
 }
@@ -239,42 +245,6 @@ pub(crate) enum Output {
     Table,
     /// JSON for programs.
     Json,
-}
-
-/// Make block files from an Ethereum node.
-///
-/// Asks the node for the block and for a trace of what its transactions touch (eth_getBlockByNumber,
-/// debug_traceBlockByNumber with the prestate tracer) and for the little that traces leave out. The block is executed
-/// and checked before its file is written, so a file that exists replays.
-///
-/// The node must offer the debug namespace and hold the state of the block before: an archive node, for all but the
-/// newest blocks. Ethereum mainnet only.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  mundi replay fetch --rpc http://localhost:8545 19426587
-  mundi replay fetch --rpc https://node.example/KEY --out blocks 21000000 21000001 21000002
-  mundi replay blocks/
-
-Exit status:
-  0  all files are written
-  1  a block comes out differently on the state that the node gave; its file is not written
-  2  the node gave no usable answer, or the file cannot be written
-
-A folder of yours that is called fetch is replayed as ./fetch.")]
-pub(crate) struct FetchArgs {
-    /// The node's JSON-RPC over HTTP.
-    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, value_parser = rpc_url)]
-    pub(crate) rpc: String,
-    /// Numbers of the blocks.
-    #[arg(required = true, value_name = "NUMBER", value_parser = block_number)]
-    pub(crate) numbers: Vec<u64>,
-    /// Folder for the files, made if it is absent.
-    #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
-    pub(crate) out: PathBuf,
-    /// How long one call to the node may take.
-    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub(crate) timeout: u64,
 }
 
 #[derive(Debug, Args)]
@@ -320,7 +290,8 @@ Examples:
   mundi bench execution --quick
   mundi bench execution --only erc20 --threads 2
   mundi bench node
-  mundi bench flood")]
+  mundi bench flood
+  mundi bench net")]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
     pub(crate) command: BenchCommand,
@@ -332,6 +303,7 @@ pub(crate) enum BenchCommand {
     State(BenchStateArgs),
     Node(BenchNodeArgs),
     Flood(BenchFloodArgs),
+    Net(BenchNetArgs),
 }
 
 /// Measure the engine against sequential execution, on generated blocks and on yours.

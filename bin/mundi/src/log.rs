@@ -25,9 +25,12 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// Libraries that tell more than a node's operator wants to know; who names them gets all of it.
+const QUIET: &str = "commonware=warn,fjall=warn,lsm_tree=warn";
+
 /// Writes log lines from here on: of a level and above, or as in `info,ledger=debug` of different ones by part.
 pub(crate) fn start(format: LogFormat, level: &str) -> eyre::Result<()> {
-    let filter = EnvFilter::try_new(level).wrap_err_with(|| {
+    let filter = EnvFilter::try_new(format!("{QUIET},{level}")).wrap_err_with(|| {
         format!("`{level}` is no level of log lines: expected as in info or info,ledger=debug")
     })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);

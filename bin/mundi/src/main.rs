@@ -6,6 +6,7 @@
 
 mod bench;
 mod bench_flood;
+mod bench_net;
 mod bench_node;
 mod bench_state;
 mod cli;
@@ -22,7 +23,9 @@ mod log;
 mod net;
 mod node;
 mod replay;
+mod sim;
 mod state;
+mod verify;
 
 use clap::{
     CommandFactory as _, Parser as _,
@@ -90,6 +93,8 @@ fn run(cli: Cli) -> eyre::Result<Verdict> {
         Command::Dev(args) => dev::run(&args),
         Command::Node(args) => node::run(&args),
         Command::Net(args) => net::run(&args),
+        Command::Sim(args) => sim::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Config(args) => node::config(&args),
         Command::Db(args) => db::run(&args),
         Command::Import(args) => import::run(&args),
@@ -105,6 +110,7 @@ fn run(cli: Cli) -> eyre::Result<Verdict> {
             BenchCommand::State(state) => bench_state::run(&state),
             BenchCommand::Node(node) => bench_node::run(&node),
             BenchCommand::Flood(flood) => bench_flood::run(&flood),
+            BenchCommand::Net(net) => bench_net::run(&net),
         },
         Command::Generate(args) => generate::run(&args),
         Command::Completions { shell } => {

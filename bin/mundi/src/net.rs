@@ -1,6 +1,7 @@
 //! `mundi net`.
 
 mod create;
+mod dkg;
 mod orders;
 mod up;
 
@@ -8,6 +9,7 @@ use crate::{
     Verdict,
     cli::{NetArgs, NetCommand},
 };
+use eyre::WrapErr as _;
 use mundi_network::{Layout, control::Order};
 use std::path::{Path, PathBuf};
 
@@ -18,6 +20,7 @@ pub(crate) fn run(args: &NetArgs) -> eyre::Result<Verdict> {
     let order = |dir: &Option<PathBuf>, order| orders::give(&open(dir.as_deref())?, &order);
     match &args.command {
         NetCommand::New(new) => create::run(new),
+        NetCommand::Dkg(dkg) => dkg::run(dkg),
         NetCommand::Up(up) => up::run(up),
         NetCommand::Down(down) => orders::down(&open(down.dir.as_deref())?),
         NetCommand::Status(status) => orders::status(&open(status.dir.dir.as_deref())?, status.output),
@@ -38,9 +41,18 @@ pub(crate) fn run(args: &NetArgs) -> eyre::Result<Verdict> {
     }
 }
 
-/// The network in a folder: the one that was named, the one right here, or the one that is made without a name.
-fn open(dir: Option<&Path>) -> eyre::Result<Layout> {
+/// This program, to run it for each node.
+pub(crate) fn program() -> eyre::Result<PathBuf> {
+    std::env::current_exe().wrap_err("cannot find out where this program is, to run it for each node")
+}
+
+/// The folder of a network: the one that was named, the one right here, or the one that is made without a name.
+fn folder(dir: Option<&Path>) -> &Path {
     let here = || Path::new("network.json").exists().then_some(Path::new("."));
-    let dir = dir.or_else(here).unwrap_or(Path::new(DEFAULT_DIR));
-    Ok(Layout::open(dir)?)
+    dir.or_else(here).unwrap_or(Path::new(DEFAULT_DIR))
+}
+
+/// The network in such a folder.
+fn open(dir: Option<&Path>) -> eyre::Result<Layout> {
+    Ok(Layout::open(folder(dir))?)
 }

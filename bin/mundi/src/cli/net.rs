@@ -39,6 +39,7 @@ pub(crate) struct NetArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum NetCommand {
     New(NetNewArgs),
+    Dkg(NetDkgArgs),
     Up(NetUpArgs),
     /// End a network that runs: all its nodes in good order, and then what runs them.
     Down(NetDirArgs),
@@ -61,7 +62,7 @@ pub(crate) enum NetCommand {
 /// Make the folder of a new network: genesis, keys and settings of each node.
 ///
 /// The keys, and the shares of the key under which the validators sign together, are made by this one program, which knows them all
-/// while it makes them. That is for networks of one owner.
+/// while it makes them. That is for networks of one owner; with --dkg the validators make the shared key themselves.
 ///
 /// The genesis gives money to the accounts that developers' tools know.
 #[derive(Debug, Args)]
@@ -71,6 +72,7 @@ Examples:
   mundi net new --validators 7 --dir seven --base-port 20000
   mundi net new --hosts 10.0.0.7,10.0.0.8,10.0.0.9,10.0.0.10
                                                   one on each of these hosts; see deploy/network.md
+  mundi net new --dkg && mundi net dkg            nobody ever knows the secret of the group key
 
 Ports: JSON-RPC 8545, figures 9100, peers 30400, behind the proxy 30500; node I has the I-th from there on. With --base-port P they
 begin at P, P + 100, P + 200 and P + 300.")]
@@ -84,6 +86,9 @@ pub(crate) struct NetNewArgs {
     /// Hosts on which the nodes will be, in turn, by name or address; without it, all on this machine.
     #[arg(long, value_name = "HOST,…", value_delimiter = ',')]
     pub(crate) hosts: Option<Vec<String>>,
+    /// Make no group key: the validators do that, with `mundi net dkg`.
+    #[arg(long)]
+    pub(crate) dkg: bool,
     /// First of the ports that the network takes.
     #[arg(long, value_name = "PORT")]
     pub(crate) base_port: Option<u16>,
@@ -99,6 +104,38 @@ pub(crate) struct NetNewArgs {
     /// Words from which their keys are made [default: test test test test test test test test test test test junk].
     #[arg(long, value_name = "WORDS")]
     pub(crate) mnemonic: Option<String>,
+}
+
+/// Let the validators of a network make their group key together, so that nobody ever knows its secret.
+///
+/// For a network of `mundi net new --dkg`, before it runs for the first time. Each validator deals a secret to each other one and adds
+/// up what it is dealt: that is its share. The public key goes into network.json, each share into its validator.json.
+///
+/// All validators have to be there within the waiting time. One that stops goes on where it was with the same command, as long as others
+/// still run it. If no key is made, begin the next --attempt, all of them.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mundi net new --dkg && mundi net dkg             all nodes on this machine, each a process of its own
+  mundi net dkg /etc/mundi/net --node 2            on the host of node 2; on the others likewise, at the same time
+
+It listens where the node itself does later: stop the node first.")]
+pub(crate) struct NetDkgArgs {
+    /// Folder of the network.
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
+    /// Take part as this node alone, by number or name; the others are elsewhere.
+    #[arg(long, value_name = "NODE")]
+    pub(crate) node: Option<String>,
+    /// Which attempt this is, the same for all; one that came to nothing is not gone on with.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) attempt: u32,
+    /// How many have to be there, at least a quorum [default: all]. The shares of those who are not can be known to everybody.
+    #[arg(long, value_name = "N")]
+    pub(crate) required: Option<usize>,
+    /// How long to wait for all to be there, as in 90s.
+    #[arg(long, value_name = "TIME", default_value = "120s", value_parser = time)]
+    pub(crate) wait: Duration,
 }
 
 /// Run all nodes of a network on this machine, until Ctrl-C or `mundi net down`.
@@ -276,7 +313,7 @@ fn size(text: &str) -> Result<u64, String> {
     mundi_node::parse_size(text).ok_or_else(|| "expected bytes per second, as in 12MB".to_owned())
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     let (number, unit) = match text.strip_suffix("ms") {
         Some(number) => (number, 1e-3),
         None => (text.strip_suffix('s').unwrap_or("no unit"), 1.0),

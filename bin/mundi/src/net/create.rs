@@ -4,7 +4,7 @@ use crate::{Verdict, cli::NetNewArgs, console};
 use eyre::WrapErr as _;
 use getrandom::SysRng;
 use mundi_chain::{DeveloperGenesis, Genesis};
-use mundi_consensus::deal;
+use mundi_consensus::{deal, introduce};
 use mundi_network::{DEFAULT_PORTS, Dealt, DealtNode, NewNetwork, Placement, Ports};
 use mundi_node::genesis_to_json;
 use mundi_rpc_dev::{DEFAULT_DERIVATION_PATH, DEFAULT_MNEMONIC, developer_accounts};
@@ -30,7 +30,8 @@ pub(super) fn run(args: &NetNewArgs) -> eyre::Result<Verdict> {
     let genesis = genesis(args)?;
     let member = |(number, address)| (format!("node{number}"), address);
     let members: Vec<(String, String)> = addresses.into_iter().enumerate().map(member).collect();
-    let secrets = deal(UnwrapErr(SysRng), genesis.hash, &members).wrap_err("cannot deal keys")?;
+    let make = if args.dkg { introduce } else { deal };
+    let secrets = make(UnwrapErr(SysRng), genesis.hash, &members).wrap_err("cannot make keys")?;
     let json = |value: &mundi_consensus::ValidatorFile| serde_json::to_string_pretty(value);
     let nodes = secrets.validators.iter().map(|file| Ok(DealtNode { validator: json(file)? }));
     let dealt = Dealt {
@@ -81,7 +82,7 @@ fn report(
          accounts   {} with {} ether each{}\n",
         args.chain_id,
         genesis.hash,
-        public.group_key,
+        if public.has_key() { public.group_key.to_string() } else { "none yet".into() },
         args.accounts,
         alloy_primitives::utils::format_ether(args.balance).trim_end_matches('0').trim_end_matches('.'),
         if args.mnemonic.is_none() { ": those of `mundi dev`, whose keys everybody knows" } else { "" },
@@ -93,12 +94,12 @@ fn report(
             let ports = if count == 1 { format!("{first}") } else { format!("{first} to {last}") };
             let up =
                 if args.dir.as_os_str() == super::DEFAULT_DIR { String::new() } else { format!(" {dir}") };
-            let _ = write!(
-                text,
-                "JSON-RPC   127.0.0.1, port{} {ports}\n\n\
-                 Run it:    mundi net up{up}\n",
-                if count == 1 { "" } else { "s" },
-            );
+            let _ =
+                write!(text, "JSON-RPC   127.0.0.1, port{} {ports}\n\n", if count == 1 { "" } else { "s" },);
+            if !public.has_key() {
+                let _ = writeln!(text, "Its key:   mundi net dkg{up}");
+            }
+            let _ = writeln!(text, "Run it:    mundi net up{up}");
         }
         Placement::Hosts(..) => {
             let _ = writeln!(
@@ -107,6 +108,9 @@ fn report(
             );
             for (number, member) in public.validators.iter().enumerate() {
                 let _ = writeln!(text, "  {dir}/node{number}  to the host of {}", member.address);
+            }
+            if !public.has_key() {
+                let _ = writeln!(text, "On each of them at the same time: mundi net dkg {dir} --node I");
             }
             let _ = writeln!(text, "There: cd {dir}/nodeI && mundi node --config mundi.toml");
         }

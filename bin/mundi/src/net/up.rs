@@ -1,8 +1,9 @@
 //! `mundi net up`.
 
-use super::{open, orders};
+use super::{open, orders, program};
 use crate::{Verdict, cli::NetUpArgs, console, interrupt::Interrupt};
 use eyre::WrapErr as _;
+use mundi_consensus::NetworkFile;
 use mundi_network::{
     Layout, NodeState, Shown, ShownLine, Snapshot, Supervisor, SupervisorConfig,
     control::{Answer, Order, ask},
@@ -13,7 +14,6 @@ use std::{
     convert::Infallible,
     io::{Read as _, Seek as _},
     os::unix::process::CommandExt as _,
-    path::PathBuf,
     process::{Command, Stdio},
     sync::Arc,
     thread,
@@ -38,6 +38,12 @@ const ASK: Duration = Duration::from_millis(100);
 
 pub(super) fn run(args: &NetUpArgs) -> eyre::Result<Verdict> {
     let layout = open(args.dir.as_deref())?;
+    let network = NetworkFile::read(&layout.dir.join("network.json"))?;
+    eyre::ensure!(
+        network.has_key(),
+        "the validators in {dir} have no group key yet: they make it with `mundi net dkg {dir}`",
+        dir = layout.dir.display()
+    );
     if args.detach {
         return detach(args, &layout);
     }
@@ -58,10 +64,6 @@ pub(super) fn run(args: &NetUpArgs) -> eyre::Result<Verdict> {
         .build()
         .wrap_err("cannot start threads")?;
     runtime.block_on(supervise(args, config, layout, interrupt))
-}
-
-fn program() -> eyre::Result<PathBuf> {
-    std::env::current_exe().wrap_err("cannot find out where this program is, to run it for each node")
 }
 
 async fn supervise(

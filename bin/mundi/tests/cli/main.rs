@@ -10,5 +10,7 @@ mod net;
 mod node;
 mod replay;
 mod rpc;
+mod sim;
 mod state;
 mod usage;
+mod verify;

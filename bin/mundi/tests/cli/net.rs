@@ -62,6 +62,28 @@ fn each_network_has_keys_of_its_own() {
 }
 
 #[test]
+fn validators_make_their_group_key_together() {
+    let folder = Folder::new("net-dkg");
+    let dir = folder.at("net");
+    let new = ["net", "new", "--dkg", "--dir", &dir, "--base-port", "21500"];
+    expect(&mundi(&new), 0, &format!("mundi net dkg {dir}"), "");
+    let share = |node: usize| {
+        json(&folder.read(&format!("net/node{node}/validator.json")))["share"].as_str().unwrap().to_owned()
+    };
+    assert!((0..4).all(|node| share(node) == "0x"), "nobody has dealt any");
+    refused(&["net", "up", &dir], "have no group key yet");
+    expect(&mundi(&["net", "dkg", &dir]), 0, "The validators made their group key", "the ceremony begins");
+    let network = json(&folder.read("net/network.json"));
+    assert_eq!(network["groupKey"].as_str().unwrap().len(), 2 + 2 * 96);
+    let shares: std::collections::BTreeSet<_> = (0..4).map(share).collect();
+    assert!(shares.len() == 4 && !shares.contains("0x"), "each has one of its own");
+    let secret = fs::metadata(folder.0.join("net/node0/validator.json")).unwrap();
+    assert_eq!(secret.permissions().mode() & 0o777, 0o600);
+    expect(&mundi(&["net", "dkg", &dir]), 0, "has its key", "");
+    assert_eq!(json(&folder.read("net/network.json")), network, "it is left as it is");
+}
+
+#[test]
 fn a_network_of_several_hosts_says_what_belongs_where() {
     let folder = Folder::new("net-hosts");
     let dir = folder.at("net");
