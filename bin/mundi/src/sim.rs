@@ -8,6 +8,7 @@ use crate::{
     Verdict,
     cli::{Output, SimArgs, SimCommand, SimRunArgs},
     console, import,
+    log::{self, LogFormat},
 };
 use indicatif::ProgressBar;
 use mundi_simulation::{Campaign, Finished, News, SCENARIOS, Scenario, Settings, Trial, in_turn};
@@ -28,6 +29,11 @@ const fn output(json: bool) -> Output {
 
 fn campaign(args: &SimRunArgs) -> eyre::Result<Verdict> {
     let trials = trials(args)?;
+    match &args.log {
+        Some(level) => log::start(LogFormat::Pretty, level)?,
+        // Disks that fail end validators with panics. What of that is wrong the runs say themselves.
+        None => std::panic::set_hook(Box::new(|_| {})),
+    }
     let stop = import::stop_on_signals()?;
     let bar = match trials.len() {
         1 => console::spinner(),

@@ -21,6 +21,7 @@
 //! Storage that fails ends the validator: it comes back from what is on the disk. An execution that differs from a certified
 //! anchor [stops it](Fault::Diverged), because nothing that it says afterwards could be trusted.
 
+mod anchors;
 mod application;
 mod beacons;
 mod conduct;

@@ -86,6 +86,9 @@ pub(crate) struct SimRunArgs {
     /// Run nothing; say which scenarios and classes of faults there are.
     #[arg(long)]
     pub(crate) list: bool,
+    /// Write log lines of all validators, as in info or debug,commonware=debug; for single runs.
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log: Option<String>,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

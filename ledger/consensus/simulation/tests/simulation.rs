@@ -40,6 +40,18 @@ fn nothing_that_can_go_wrong_breaks_a_network_and_everything_does_go_wrong() {
     }
 }
 
+/// Runs in which something was wrong once: scenario and seed. `docs/reliability.md` says what it was.
+const REGRESSIONS: [(&str, u64); 3] = [("few", 16), ("partition", 56), ("few", 88)];
+
+#[test]
+fn what_was_mended_stays_mended() {
+    for (name, seed) in REGRESSIONS {
+        let scenario = Scenario::named(name).expect("it is a scenario");
+        let outcome = scenario.run(&Settings { seed, ..Settings::default() }, &mut |_| {});
+        assert!(outcome.is_well(), "{name} with seed {seed}: {:?}", outcome.violations);
+    }
+}
+
 #[test]
 fn equal_seeds_give_equal_runs_and_different_seeds_different_ones() {
     let finished = campaign(SCENARIOS.len() as u64, true);

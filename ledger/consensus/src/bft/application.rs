@@ -1,6 +1,7 @@
 //! What a validator proposes, and what it votes for.
 
 use super::{
+    anchors::Anchors,
     beacons::Beacons,
     conduct::{Conduct, Draft},
     outstanding::{Outstanding, Taken},
@@ -44,6 +45,7 @@ pub(super) struct Parts<K: Dissemination, T> {
     pub(super) ledger: Arc<Ledger>,
     pub(super) source: Arc<dyn SharedSource>,
     pub(super) outstanding: Outstanding,
+    pub(super) anchors: Anchors<K>,
     pub(super) beacons: Beacons<K>,
     pub(super) progress: Progress,
     pub(super) conduct: Option<Arc<dyn Conduct>>,
@@ -129,7 +131,7 @@ where
         runtime
             .sleep_until(instant(header.time).checked_sub(parts.rules.max_drift).unwrap_or(UNIX_EPOCH))
             .await;
-        parts.agrees(header.anchor).await
+        parts.anchors.agrees(&runtime, header).await
     }
 }
 
@@ -248,28 +250,6 @@ impl<K: Dissemination, T: Strategy> Parts<K, T> {
             Some(Beacon::Finalized(certificate)) => {
                 let finalization = Finalization::<Scheme, _> { proposal, certificate };
                 header.height.get() > 1 && finalization.verify(rng, &self.scheme, &self.strategy)
-            }
-        }
-    }
-
-    /// Whether this node executes a block to the same hash, as soon as it has.
-    async fn agrees(&self, anchor: Anchor) -> bool {
-        let mut executed = self.progress.watch_executed();
-        loop {
-            let height = executed.borrow_and_update().anchor.height;
-            if height >= anchor.height {
-                match self.ledger.block(anchor.height) {
-                    Ok(Some(block)) => return block.hash == anchor.hash,
-                    // It is not kept any more: nothing can be said.
-                    Ok(None) => return std::future::pending().await,
-                    Err(error) => {
-                        tracing::warn!(target: "consensus", %error, "an anchor cannot be checked");
-                        return std::future::pending().await;
-                    }
-                }
-            }
-            if executed.changed().await.is_err() {
-                return std::future::pending().await;
             }
         }
     }

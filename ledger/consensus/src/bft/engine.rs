@@ -1,6 +1,7 @@
 //! How the parts are put together.
 
 use super::{
+    anchors::Anchors,
     application::{self, Application},
     beacons::Beacons,
     conduct::Conduct,
@@ -407,6 +408,7 @@ where
     };
     let resolver = backfill::init(runtime.child("backfill"), settings, channels.backfill);
 
+    let participants = config.scheme.participants().iter();
     let application = Application::<K, T>::new(application::Parts {
         rules: config.rules,
         pace: config.pace,
@@ -416,6 +418,12 @@ where
         ledger: Arc::clone(&config.ledger),
         source: Arc::clone(&config.source),
         outstanding: outstanding.clone(),
+        anchors: Anchors {
+            ledger: Arc::clone(&config.ledger),
+            progress: progress.clone(),
+            marshal: mailbox.clone(),
+            others: participants.filter(|other| **other != config.public_key).cloned().collect(),
+        },
         beacons: beacons.clone(),
         progress: progress.clone(),
         conduct: tuning.conduct.clone(),
