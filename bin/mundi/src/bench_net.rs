@@ -1,17 +1,20 @@
 //! `mundi bench net`.
 
 use crate::{Verdict, cli::BenchNetArgs, console, net::program};
+use alloy_primitives::U64;
 use eyre::WrapErr as _;
 use indicatif::ProgressBar;
 use mundi_consensus::NetworkFile;
 use mundi_load::{
-    Child, Light, LightReport, LoadReport, NodeReport, Outcome, Round, Transport, Workload, recovery_rate,
+    Child, Connection, Light, LightReport, LoadReport, NodeReport, Outcome, Round, Transport, Workload,
+    recovery_rate,
 };
 use mundi_network::{
     Layout, NodeState, Snapshot, Supervisor, SupervisorConfig,
     control::{Answer, Order},
 };
 use mundi_rpc_dev::DEFAULT_MNEMONIC;
+use serde_json::json;
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -29,6 +32,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// How long a network may take to come up, or to go on.
 const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Blocks that are made before anything is measured.
+const SETTLED: u64 = 5;
 
 /// How long nothing may be final before it is believed that a network has stopped. Longer than the pace of empty payloads and the time that a
 /// leader is waited for.
@@ -49,7 +55,7 @@ struct NetReport {
     share: f64,
     /// Blocks that the validator that came back had.
     history: u64,
-    /// Seconds from its start until the network went on with its vote.
+    /// Seconds from its start until its first vote ended a view, for which a quorum has to vote.
     back: f64,
 }
 
@@ -169,6 +175,8 @@ impl Network {
             !snapshot.nodes.is_empty() && snapshot.nodes.iter().all(|node| node.state == NodeState::Up)
         };
         network.wait("come up", PATIENCE, up).await?;
+        // By then everybody has found everybody.
+        network.reach(SETTLED).await?;
         Ok(network)
     }
 
@@ -219,7 +227,7 @@ impl Network {
         Ok(())
     }
 
-    /// Takes the quorum away and gives it back. How many blocks there were, and seconds until there was one more.
+    /// Takes the quorum away and gives it back. How many blocks there were, and seconds until its first vote counted.
     async fn lose_and_return(&self) -> eyre::Result<(u64, f64)> {
         // As many as are tolerated, and one more.
         let off = (self.names.len() - 1) / 3 + 1;
@@ -227,30 +235,36 @@ impl Network {
         for name in victims {
             self.give(Order::Kill { node: name.clone() }).await?;
         }
-        let mut height = self.newest().await?;
+        let mut view = self.view().await?;
         let mut still = Instant::now();
         while still.elapsed() < STILL {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            let newest = self.newest().await?;
-            if newest > height {
-                (height, still) = (newest, Instant::now());
+            let newest = self.view().await?;
+            if newest > view {
+                (view, still) = (newest, Instant::now());
             }
         }
+        let height = self.height();
         let started = Instant::now();
         self.give(Order::Restart { node: victims[0].clone() }).await?;
-        while self.newest().await? == height {
+        while self.view().await? == view {
             eyre::ensure!(started.elapsed() < PATIENCE, "the network did not go on within {PATIENCE:?}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         Ok((height, started.elapsed().as_secs_f64()))
     }
 
-    /// The newest block of a node that nobody kills.
-    async fn newest(&self) -> eyre::Result<u64> {
-        let mut connection = mundi_load::Connection::open(&self.urls[0], Transport::Http).await?;
-        let height: alloy_primitives::U64 = connection.call("eth_blockNumber", serde_json::json!([])).await?;
-        Ok(height.to())
+    /// The view of a node that nobody kills: it ends when a quorum has voted.
+    async fn view(&self) -> eyre::Result<u64> {
+        let mut connection = Connection::open(&self.urls[0], Transport::Http).await?;
+        let status: Status = connection.call("mundi_status", json!([])).await?;
+        Ok(status.view.to())
     }
+}
+
+#[derive(serde::Deserialize)]
+struct Status {
+    view: U64,
 }
 
 impl fmt::Display for NetReport {

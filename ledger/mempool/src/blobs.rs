@@ -2,17 +2,21 @@
 
 use crate::{error::PoolError, transaction::PooledTransaction};
 use alloy_eips::{
-    eip4844::{Blob, Bytes48, env_settings::EnvKzgSettings},
+    eip4844::{Blob, Bytes48, c_kzg, env_settings::EnvKzgSettings},
     eip7594::{BlobTransactionSidecarVariant, CELLS_PER_EXT_BLOB, EIP_7594_WRAPPER_VERSION},
 };
 use alloy_primitives::{B256, map::B256Map};
 use mundi_chain::EthereumHardfork;
 use std::{collections::VecDeque, sync::Arc};
 
-/// Loads the trusted setup of the blobs' proofs, which takes seconds, unless it is loaded already. Whoever does so beforehand
-/// spares it the first blob transaction, and the first block that calls the point evaluation precompile.
+/// What is computed of the setup ahead: nothing. Proofs are checked as fast without; to make those of cells takes longer, which a
+/// pool does only for sidecars of the old kind. The usual 8 costs every start a second of a core, and every node 96 MiB.
+const PRECOMPUTE: u64 = 0;
+
+/// Loads the trusted setup of the blobs' proofs, unless it is loaded already. Whoever does so beforehand spares it the first blob
+/// transaction, and the first block that calls the point evaluation precompile.
 pub fn load_trusted_setup() {
-    let _ = EnvKzgSettings::Default.get();
+    let _ = c_kzg::ethereum_kzg_settings(PRECOMPUTE);
 }
 
 /// Checks sidecars. The trusted setup is loaded when the first one comes, if not [before](load_trusted_setup).
@@ -51,6 +55,7 @@ impl BlobChecker {
                 return Err(PoolError::Sidecar(format!("invalid number of {what}: {have}, want {want}")));
             }
         }
+        load_trusted_setup();
         let settings = self.settings.get();
         let invalid = |error: &dyn std::fmt::Display| PoolError::Sidecar(error.to_string());
         sidecar.validate(hashes, settings).map_err(|error| invalid(&error))?;

@@ -69,7 +69,7 @@ pub struct WanSettings {
     pub execution: Duration,
     /// How long messages may take longer by chance. Default: 2 ms.
     pub jitter: Duration,
-    /// Blocks that are measured. Default: 20.
+    /// Blocks that are measured. Default: 6.
     pub heights: u64,
     /// How fast payloads follow each other. Default: as everywhere.
     pub pace: Pace,
@@ -86,7 +86,7 @@ impl Default for WanSettings {
             download: 125_000_000,
             execution: Duration::from_millis(25),
             jitter: Duration::from_millis(2),
-            heights: 20,
+            heights: 6,
             pace: Pace::default(),
         }
     }

@@ -168,8 +168,8 @@ impl Progress {
 
     /// Takes note of it if parts of the node end that nobody told to.
     pub(crate) async fn watch<E: Spawner, T: fmt::Debug>(self, runtime: E, parts: impl Future<Output = T>) {
-        let stopped = pin!(runtime.stopped());
-        match select(stopped, pin!(parts)).await {
+        // Who is told to end waits until nobody holds the signal any more: it goes with the choice.
+        match select(Box::pin(runtime.stopped()), pin!(parts)).await {
             Either::Left((_, parts)) => _ = parts.await,
             Either::Right((ended, _)) => {
                 self.fail(Fault::Engine(format!("a part of it ended: {ended:?}")));
