@@ -143,7 +143,7 @@ impl Campaign<'_> {
         thread::scope(|scope| {
             for _ in 1..self.jobs.get().min(self.trials.len()) {
                 // Where no thread is to be had there is one less: this one goes on alone, if need be.
-                let _ = thread::Builder::new().name("simulation".into()).spawn_scoped(scope, &work);
+                let _ = thread::Builder::new().name("simulation".into()).spawn_scoped(scope, work);
             }
             work();
         });
