@@ -144,7 +144,11 @@ impl Trial<'_> {
             return;
         };
         let (supervisor, name) = (network.supervisor(), node.to_string());
-        let said = || network.log(node).matches(reason).count();
+        // What fails first says it: the store in the system's words, consensus in its own.
+        let said = || {
+            let (log, words) = (network.log(node), [reason, "WriteFailed", "SyncFailed", "ResizeFailed"]);
+            log.lines().filter(|line| words.iter().any(|word| line.contains(word))).count()
+        };
         let ends = || {
             network.wait("a node without room ends", || {
                 let view = network.snapshot().nodes.swap_remove(node);
