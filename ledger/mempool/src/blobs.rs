@@ -2,7 +2,7 @@
 
 use crate::{error::PoolError, transaction::PooledTransaction};
 use alloy_eips::{
-    eip4844::{Blob, Bytes48, c_kzg, env_settings::EnvKzgSettings},
+    eip4844::{Blob, Bytes48, c_kzg},
     eip7594::{BlobTransactionSidecarVariant, CELLS_PER_EXT_BLOB, EIP_7594_WRAPPER_VERSION},
 };
 use alloy_primitives::{B256, map::B256Map};
@@ -16,54 +16,49 @@ const PRECOMPUTE: u64 = 0;
 /// Loads the trusted setup of the blobs' proofs, unless it is loaded already. Whoever does so beforehand spares it the first blob
 /// transaction, and the first block that calls the point evaluation precompile.
 pub fn load_trusted_setup() {
-    let _ = c_kzg::ethereum_kzg_settings(PRECOMPUTE);
+    trusted_setup();
 }
 
-/// Checks sidecars. The trusted setup is loaded when the first one comes, if not [before](load_trusted_setup).
-#[derive(Debug, Default)]
-pub(crate) struct BlobChecker {
-    settings: EnvKzgSettings,
+fn trusted_setup() -> &'static c_kzg::KzgSettings {
+    c_kzg::ethereum_kzg_settings(PRECOMPUTE)
 }
 
-impl BlobChecker {
-    /// Checks that the sidecar is what the hashes promise. From Osaka on blobs are proven by cells (EIP-7594): a sidecar with
-    /// proofs of whole blobs is checked and converted.
-    pub(crate) fn check(
-        &self,
-        fork: EthereumHardfork,
-        hashes: &[B256],
-        sidecar: BlobTransactionSidecarVariant,
-    ) -> Result<BlobTransactionSidecarVariant, PoolError> {
-        let cells = fork >= EthereumHardfork::Osaka;
-        if sidecar.is_eip7594() && !cells {
-            return Err(PoolError::SidecarVersion { want: 0, got: EIP_7594_WRAPPER_VERSION });
+/// Checks that the sidecar is what the hashes promise. From Osaka on blobs are proven by cells (EIP-7594): a sidecar with
+/// proofs of whole blobs is checked and converted. The trusted setup is loaded when the first one comes, if not
+/// [before](load_trusted_setup).
+pub(crate) fn checked(
+    fork: EthereumHardfork,
+    hashes: &[B256],
+    sidecar: BlobTransactionSidecarVariant,
+) -> Result<BlobTransactionSidecarVariant, PoolError> {
+    let cells = fork >= EthereumHardfork::Osaka;
+    if sidecar.is_eip7594() && !cells {
+        return Err(PoolError::SidecarVersion { want: 0, got: EIP_7594_WRAPPER_VERSION });
+    }
+    // Counts first: they cost nothing.
+    let (blobs, commitments) = (sidecar.blobs().len(), sidecar.commitments().len());
+    let (proofs, wanted) = match &sidecar {
+        BlobTransactionSidecarVariant::Eip4844(sidecar) => (sidecar.proofs.len(), hashes.len()),
+        BlobTransactionSidecarVariant::Eip7594(sidecar) => {
+            (sidecar.cell_proofs.len(), hashes.len() * CELLS_PER_EXT_BLOB)
         }
-        // Counts first: they cost nothing.
-        let (blobs, commitments) = (sidecar.blobs().len(), sidecar.commitments().len());
-        let (proofs, wanted) = match &sidecar {
-            BlobTransactionSidecarVariant::Eip4844(sidecar) => (sidecar.proofs.len(), hashes.len()),
-            BlobTransactionSidecarVariant::Eip7594(sidecar) => {
-                (sidecar.cell_proofs.len(), hashes.len() * CELLS_PER_EXT_BLOB)
-            }
-        };
-        for (what, have, want) in [
-            ("blobs", blobs, hashes.len()),
-            ("commitments", commitments, hashes.len()),
-            ("proofs", proofs, wanted),
-        ] {
-            if have != want {
-                return Err(PoolError::Sidecar(format!("invalid number of {what}: {have}, want {want}")));
-            }
+    };
+    for (what, have, want) in [
+        ("blobs", blobs, hashes.len()),
+        ("commitments", commitments, hashes.len()),
+        ("proofs", proofs, wanted),
+    ] {
+        if have != want {
+            return Err(PoolError::Sidecar(format!("invalid number of {what}: {have}, want {want}")));
         }
-        load_trusted_setup();
-        let settings = self.settings.get();
-        let invalid = |error: &dyn std::fmt::Display| PoolError::Sidecar(error.to_string());
-        sidecar.validate(hashes, settings).map_err(|error| invalid(&error))?;
-        if cells {
-            sidecar.try_convert_into_eip7594_with_settings(settings).map_err(|error| invalid(&error))
-        } else {
-            Ok(sidecar)
-        }
+    }
+    let settings = trusted_setup();
+    let invalid = |error: &dyn std::fmt::Display| PoolError::Sidecar(error.to_string());
+    sidecar.validate(hashes, settings).map_err(|error| invalid(&error))?;
+    if cells {
+        sidecar.try_convert_into_eip7594_with_settings(settings).map_err(|error| invalid(&error))
+    } else {
+        Ok(sidecar)
     }
 }
 

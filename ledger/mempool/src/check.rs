@@ -4,7 +4,7 @@
 //! clients see the reason that they know.
 
 use crate::{
-    blobs::BlobChecker,
+    blobs,
     config::{Config, Origin},
     error::PoolError,
     fees::Fees,
@@ -215,14 +215,13 @@ pub(crate) struct Arrival {
 /// The last of the stateless checks, the expensive ones of rare types, and the form in which the pool keeps it.
 pub(crate) fn finish(
     context: &Context,
-    blobs: &BlobChecker,
     decoded: Decoded,
     arrival: &Arrival,
 ) -> Result<PooledTransaction, PoolError> {
     let Decoded { envelope, sidecar, hash, encoded } = decoded;
     let sidecar = match (envelope.blob_versioned_hashes(), sidecar) {
         (Some(_), None) => return Err(PoolError::NoSidecar),
-        (Some(hashes), Some(sidecar)) => Some(Arc::new(blobs.check(context.fork, hashes, sidecar)?)),
+        (Some(hashes), Some(sidecar)) => Some(Arc::new(blobs::checked(context.fork, hashes, sidecar)?)),
         (None, _) => None,
     };
     Ok(pooled(envelope, sidecar, hash, encoded, arrival))

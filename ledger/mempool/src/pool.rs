@@ -1,7 +1,7 @@
 //! The pool itself: its parts, and the bookkeeping that all of its deeds share.
 
 use crate::{
-    blobs::{BlobChecker, Sidecars},
+    blobs::Sidecars,
     clock::{Clock, MonotonicClock},
     config::Config,
     events::{DropReason, PoolEvent},
@@ -53,7 +53,6 @@ pub struct Mempool {
     pub(crate) sidecars: Mutex<Sidecars>,
     /// How many transactions in the pool delegate an account.
     authorities: Mutex<AddressMap<usize>>,
-    pub(crate) blobs: BlobChecker,
     events: broadcast::Sender<PoolEvent>,
     users: broadcast::Sender<Arc<PooledTransaction>>,
     pub(crate) journal: Mutex<Option<Journal>>,
@@ -94,7 +93,6 @@ impl Mempool {
             bytes: AtomicUsize::new(0),
             sidecars: Mutex::default(),
             authorities: Mutex::default(),
-            blobs: BlobChecker::default(),
             events: broadcast::Sender::new(config.events.max(1)),
             users: broadcast::Sender::new(config.events.max(1)),
             journal: Mutex::new(None),

@@ -73,7 +73,7 @@ impl Mempool {
         check::check_rules(&context, &decoded.envelope)?;
         check::check_policy(&context, &self.config, &decoded.envelope, Origin::Local)?;
         let arrival = Arrival { sender, signed: false, origin: Origin::Local, received: self.clock.now() };
-        let tx = check::finish(&context, &self.blobs, decoded, &arrival)?;
+        let tx = check::finish(&context, decoded, &arrival)?;
         Ok(self.admit(tx)?.hash)
     }
 
@@ -94,7 +94,7 @@ impl Mempool {
         check::check_policy(context, &self.config, &decoded.envelope, origin)?;
         let sender = check::sender(context, &decoded.envelope)?;
         let arrival = Arrival { sender, signed: true, origin, received: self.clock.now() };
-        check::finish(context, &self.blobs, decoded, &arrival)
+        check::finish(context, decoded, &arrival)
     }
 
     /// Everything that needs the account, and the transaction in its place.

@@ -41,6 +41,22 @@ pub(crate) struct Manner {
     pub(crate) stash: Mutex<Vec<Bytes>>,
 }
 
+impl Manner {
+    /// Of a validator that is not slow, and a liar or none.
+    pub(crate) fn new(counters: Counters, max_lag: u64, lies: bool) -> Self {
+        Self {
+            counters,
+            slow: Arc::default(),
+            lies,
+            tolerates: lies,
+            max_lag,
+            proposals: AtomicU64::default(),
+            beacon: Mutex::default(),
+            stash: Mutex::default(),
+        }
+    }
+}
+
 impl Conduct for Manner {
     fn labour(&self, _: u32) -> Duration {
         let millis = self.slow.load(Relaxed);

@@ -98,6 +98,28 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// One in which nothing goes wrong.
+    pub(crate) fn new(seed: u64, validators: usize) -> Self {
+        Self {
+            seed,
+            validators,
+            latency: Duration::from_millis(10),
+            bandwidth: Bandwidth::default(),
+            pace: Pace {
+                interval: Duration::from_millis(100),
+                idle: Duration::from_millis(300),
+                patience: Duration::from_millis(400),
+            },
+            max_lag: 16,
+            load: Duration::from_millis(100),
+            misconduct: Vec::new(),
+            actions: Vec::new(),
+            healed: Duration::from_secs(3),
+            heights: 1,
+            expected: Vec::new(),
+        }
+    }
+
     /// How many validators may do anything at all.
     pub(crate) const fn tolerated(&self) -> usize {
         (self.validators - 1) / 3

@@ -158,16 +158,7 @@ impl<'a, K: Spread> Simulation<'a, K> {
         let mut nodes = Vec::with_capacity(members.len());
         for (end, member) in members.iter().copied().enumerate() {
             let lies = plan.misconduct.contains(&(member, Misconduct::Lie));
-            let manner = Manner {
-                counters: counters.clone(),
-                slow: Arc::default(),
-                lies,
-                tolerates: lies,
-                max_lag: plan.max_lag,
-                proposals: 0.into(),
-                beacon: None.into(),
-                stash: Vec::new().into(),
-            };
+            let manner = Manner::new(counters.clone(), plan.max_lag, lies);
             let mut seeds = dice(&format!("disk {end}"));
             let blocks = SimulatedDisk::new(seeds.next());
             let disk = Disk::new(seeds, counters.clone());

@@ -200,16 +200,8 @@ impl World {
         wires.count_uploads();
         let millis = u64::try_from(settings.execution.as_millis()).unwrap_or(u64::MAX);
         let nodes = (0..settings.validators).map(|member| {
-            let manner = Manner {
-                counters: counters.clone(),
-                slow: Arc::new(millis.into()),
-                lies: false,
-                tolerates: false,
-                max_lag: facts.rules.max_lag,
-                proposals: 0.into(),
-                beacon: None.into(),
-                stash: Vec::new().into(),
-            };
+            let manner = Manner::new(counters.clone(), facts.rules.max_lag, false);
+            manner.slow.store(millis, Relaxed);
             let disk = Disk::new(dice("disk"), counters.clone());
             Node::new(member, member, true, disk, SimulatedDisk::new(settings.seed), manner)
         });

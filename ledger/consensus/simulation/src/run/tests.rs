@@ -1,32 +1,14 @@
 //! That what is wrong is noticed: each test breaks something that must hold, and the run has to say so.
 
 use super::*;
-use crate::{meddler::Outgoing, plan::Action, wires::Bandwidth};
+use crate::{meddler::Outgoing, plan::Action};
 use alloy_primitives::B256;
 use commonware_p2p::{Blocker as _, Channel};
 use commonware_runtime::{IoBuf, Spawner as _, Supervisor as _};
-use mundi_consensus::Pace;
 
 /// Four validators, some of whom break the protocol: of one it is tolerated.
 fn plan(misconduct: &[(Member, Misconduct)]) -> Plan {
-    Plan {
-        seed: 5,
-        validators: 4,
-        latency: Duration::from_millis(10),
-        bandwidth: Bandwidth::default(),
-        pace: Pace {
-            interval: Duration::from_millis(100),
-            idle: Duration::from_millis(300),
-            patience: Duration::from_millis(400),
-        },
-        max_lag: 16,
-        load: Duration::from_millis(100),
-        misconduct: misconduct.to_vec(),
-        actions: Vec::new(),
-        healed: Duration::from_secs(3),
-        heights: 1,
-        expected: Vec::new(),
-    }
+    Plan { misconduct: misconduct.to_vec(), ..Plan::new(5, 4) }
 }
 
 /// Runs a plan after something has been spoilt; what was found to be wrong.

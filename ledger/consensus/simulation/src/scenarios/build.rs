@@ -6,9 +6,8 @@ use crate::{
     faults::Fault,
     machine::DiskRates,
     plan::{Action, Misconduct, Plan, Trouble},
-    wires::{Bandwidth, Member},
+    wires::Member,
 };
-use mundi_consensus::Pace;
 use mundi_state::DiskFault;
 use std::time::Duration;
 
@@ -28,22 +27,11 @@ impl Builder {
     pub(super) fn new(settings: &Settings, validators: usize) -> Self {
         let mut dice = Dice::new(settings.seed, "plan");
         let plan = Plan {
-            seed: settings.seed,
-            validators,
             latency: dice.millis(2, 40),
-            bandwidth: Bandwidth::default(),
-            pace: Pace {
-                interval: Duration::from_millis(100),
-                idle: Duration::from_millis(300),
-                patience: Duration::from_millis(400),
-            },
-            max_lag: 16,
             load: dice.millis(60, 300),
-            misconduct: Vec::new(),
-            actions: Vec::new(),
             healed: Duration::from_millis(TROUBLE),
             heights: settings.heights.unwrap_or(HEIGHTS),
-            expected: Vec::new(),
+            ..Plan::new(settings.seed, validators)
         };
         Self { dice, plan }
     }
