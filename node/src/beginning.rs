@@ -61,13 +61,17 @@ fn begin(
     threads: &Threads,
 ) -> Result<(), NodeError> {
     let genesis = folder.parse_genesis(&json)?;
-    let Some(found) = ordering.state(genesis.hash, upstreams) else {
-        return folder.begin(json, config, &threads.background);
-    };
-    let (height, bytes) = (found.header().number, found.bytes());
-    tracing::info!(target: "node", height, bytes, from = found.upstream(), "beginning with a state");
-    folder.keep_genesis(&json)?;
-    found.import(folder.path(), config, &threads.background, Watch::NOBODY)?;
-    tracing::info!(target: "node", height, "the state is there, and is what a certificate proves");
-    Ok(())
+    for found in ordering.states(genesis.hash, upstreams) {
+        let (height, bytes, from) = (found.header().number, found.bytes(), found.upstream());
+        tracing::info!(target: "node", height, bytes, from, "beginning with a state");
+        folder.keep_genesis(&json)?;
+        match found.import(folder.path(), config, &threads.background, Watch::NOBODY) {
+            Ok(_) => {
+                tracing::info!(target: "node", height, "the state is there, and is what a certificate proves");
+                return Ok(());
+            }
+            Err(error) => tracing::warn!(target: "node", height, from, %error, "this state is of no use"),
+        }
+    }
+    folder.begin(json, config, &threads.background)
 }

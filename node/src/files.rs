@@ -12,7 +12,8 @@ pub fn raise_file_limit() -> Result<Option<u64>, NodeError> {
             return Ok(current);
         }
         setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).map_err(|error| {
-            NodeError::Settings(format!("cannot raise the limit of open files to {maximum:?}: {error}"))
+            let limit = maximum.map_or("no limit".into(), |limit| limit.to_string());
+            NodeError::Settings(format!("cannot raise the limit of open files to {limit}: {error}"))
         })?;
         Ok(maximum)
     }

@@ -4,8 +4,8 @@ use crate::{
     beginning::begin_as_others,
     config::{ChainSource, NodeConfig},
     datadir::{Chain, DataDir},
+    decided_heads::DecidedHeads,
     error::NodeError,
-    follow::DecidedHeads,
     metrics::{BlockFigures, Figures, Gauges},
     monitor::Monitor,
     narrate::Narrator,
@@ -93,12 +93,6 @@ impl Node {
         ledger.observe(Arc::new(Narrator));
         if let Some(folder) = &opened.folder {
             bring_back(&pool, folder, config.journal_bytes, &threads)?;
-        }
-
-        // Not waited for: who needs it sooner loads it.
-        let load = || mundi_mempool::load_trusted_setup();
-        if let Err(error) = std::thread::Builder::new().name("trusted setup".into()).spawn(load) {
-            tracing::warn!(target: "node", %error, "the trusted setup of blobs is loaded when it is needed");
         }
 
         let orderer = config.ordering.start(&ledger, &pool, &threads)?;

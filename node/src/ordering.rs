@@ -192,16 +192,11 @@ impl FollowOrdering {
         self.upstreams.iter().map(upstream).collect()
     }
 
-    /// A state to begin with, if the others are far ahead of the genesis.
-    pub(crate) fn state(&self, genesis: B256, upstreams: Vec<Arc<dyn Upstream>>) -> Option<FoundState> {
+    /// States to begin with, the newest first, if the others are far ahead of the genesis.
+    pub(crate) fn states(&self, genesis: B256, upstreams: Vec<Arc<dyn Upstream>>) -> Vec<FoundState> {
+        let Some(distance) = self.state_sync else { return Vec::new() };
         let group_key = self.group_key;
-        let sync = StateSync {
-            group_key,
-            genesis,
-            upstreams,
-            distance: self.state_sync?,
-            most_bytes: MOST_STATE_BYTES,
-        };
+        let sync = StateSync { group_key, genesis, upstreams, distance, most_bytes: MOST_STATE_BYTES };
         sync.find(0)
     }
 

@@ -1,13 +1,14 @@
 //! `mundi bench flood`.
 
-use crate::{Verdict, cli::BenchFloodArgs, console};
-use eyre::WrapErr as _;
+use crate::{
+    Verdict,
+    cli::{BenchFloodArgs, fresh_seed},
+    console,
+    interrupt::Interrupt,
+};
 use mundi_load::{Child, FloodBench, FloodReport, Heavy, stand_back};
 use mundi_rpc_dev::DEFAULT_MNEMONIC;
-use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use tokio::runtime::{Builder, Handle};
 
 pub(crate) fn run(args: &BenchFloodArgs) -> eyre::Result<Verdict> {
@@ -23,17 +24,15 @@ pub(crate) fn run(args: &BenchFloodArgs) -> eyre::Result<Verdict> {
         .build()?;
     // The node is started, and told to make blocks, by threads that do not stand back.
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let report = runtime.block_on(measure(args, flooders.handle()))?;
-    console::print_as(args.output, &report)?;
+    let measured = Interrupt::listen()?.or(measure(args, flooders.handle()));
+    let Some(report) = runtime.block_on(measured)? else { return Ok(Verdict::Stopped) };
+    console::print_as(args.measured.output, &report)?;
     let too_slow = args.most.is_some_and(|most| report.ratio() > most);
     Ok(if too_slow { Verdict::Wrong } else { Verdict::Right })
 }
 
 async fn measure(args: &BenchFloodArgs, flooders: &Handle) -> eyre::Result<FloodReport> {
-    let program = match &args.program {
-        Some(program) => program.clone(),
-        None => std::env::current_exe().wrap_err("cannot find this program")?,
-    };
+    let program = args.measured.program()?;
     let figures = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
     let (transactions, port) = (args.transactions.to_string(), figures.to_string());
     let child = Child::start(
@@ -48,7 +47,7 @@ async fn measure(args: &BenchFloodArgs, flooders: &Handle) -> eyre::Result<Flood
         connections: args.connections.get(),
         kinds: if args.only.is_empty() { Heavy::ALL.to_vec() } else { args.only.clone() },
         courtesy: args.courtesy,
-        seed: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+        seed: fresh_seed(),
         mnemonic: DEFAULT_MNEMONIC.to_owned(),
     };
     let bar = console::bar("rounds");

@@ -1,6 +1,12 @@
 //! `mundi bench net`.
 
-use crate::{Verdict, cli::BenchNetArgs, console, net::program};
+use crate::{
+    Verdict,
+    cli::{BenchNetArgs, fresh_seed},
+    console,
+    interrupt::Interrupt,
+    net::failures,
+};
 use alloy_primitives::U64;
 use eyre::WrapErr as _;
 use indicatif::ProgressBar;
@@ -20,7 +26,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 use tokio::sync::watch;
 
@@ -61,39 +67,29 @@ struct NetReport {
 
 pub(crate) fn run(args: &BenchNetArgs) -> eyre::Result<Verdict> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let report = runtime.block_on(measure(args))?;
-    console::print_as(args.output, &report)?;
+    let interrupt = Interrupt::listen()?;
+    let Some(report) = runtime.block_on(measure(args, interrupt))? else { return Ok(Verdict::Stopped) };
+    console::print_as(args.measured.output, &report)?;
     let lost = |round: &Outcome| round.committed < round.sent;
     let well = !report.load.nodes.iter().any(|node| node.rounds.iter().any(lost));
     Ok(if well { Verdict::Right } else { Verdict::Wrong })
 }
 
-async fn measure(args: &BenchNetArgs) -> eyre::Result<NetReport> {
-    let program = match &args.program {
-        Some(program) => program.clone(),
-        None => program()?,
-    };
+/// Makes a network, measures it and ends it, also if somebody wants the end before: `None`.
+async fn measure(args: &BenchNetArgs, interrupt: Interrupt) -> eyre::Result<Option<NetReport>> {
+    let program = args.measured.program()?;
     let folder = tempfile::tempdir().wrap_err("cannot make a temporary folder")?;
     let bar = console::bar("steps");
     bar.set_length(4 + 2 * args.rounds.get() as u64);
     step(&bar, "the network comes up");
     let mut network = Network::start(args, &program, &folder.path().join("net")).await?;
-    step(&bar, "single transfers");
-    let light =
-        Light { transfers: args.transfers.get(), pause: PAUSE, mnemonic: DEFAULT_MNEMONIC.to_owned() };
-    let light = light.run(&network.urls).await?;
-    let finality = network.snapshots.borrow().chain.finality;
-    let load = load(args, &program, &folder.path().join("alone"), &network, &bar).await?;
-    step(&bar, "history");
-    network.reach(args.history).await?;
-    step(&bar, "a validator comes back");
-    let (history, back) = network.lose_and_return().await?;
-    network.supervisor.down().await;
+    let report = interrupt.or(network.measure(args, &program, &folder.path().join("alone"), &bar)).await;
     bar.finish_and_clear();
-    let [alone, together] = &load.nodes[..] else { eyre::bail!("one of the two was not measured") };
-    let share = together.summary.committed * f64::from(args.validators) / alone.summary.committed.max(1e-9);
-    let cores = load.cores;
-    Ok(NetReport { validators: args.validators, cores, light, finality, share, load, history, back })
+    if matches!(report, Ok(None)) {
+        console::warn("ending all nodes; once more to leave without waiting for them");
+    }
+    network.supervisor.down().await;
+    report
 }
 
 fn step(bar: &ProgressBar, what: &'static str) {
@@ -118,7 +114,7 @@ async fn load(
         batch: 100,
         connections: 4,
         senders: 400,
-        seed: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()) << 16,
+        seed: fresh_seed(),
         mnemonic: DEFAULT_MNEMONIC.to_owned(),
     };
     let recovered = recovery_rate(SAMPLES);
@@ -156,7 +152,8 @@ impl Network {
         new.args(["net", "new", "--validators", &args.validators.to_string()]);
         new.args(["--base-port", &args.base_port.to_string(), "--dir"]).arg(dir);
         let made = new.stdin(Stdio::null()).stdout(Stdio::null()).status();
-        eyre::ensure!(made.wrap_err("cannot make a network")?.success(), "the network could not be made");
+        let made = made.wrap_err_with(|| format!("cannot run {}", program.display()))?;
+        eyre::ensure!(made.success(), "the network could not be made");
         if args.history > 0 {
             let path = dir.join("network.json");
             let mut file = NetworkFile::read(&path)?;
@@ -170,14 +167,37 @@ impl Network {
             Supervisor::start(SupervisorConfig::new(layout, PathBuf::from(program))).await?;
         drop(shown);
         let snapshots = supervisor.snapshots();
-        let network = Self { supervisor, snapshots, urls, names };
+        Ok(Self { supervisor, snapshots, urls, names })
+    }
+
+    async fn measure(
+        &self,
+        args: &BenchNetArgs,
+        program: &Path,
+        alone: &Path,
+        bar: &ProgressBar,
+    ) -> eyre::Result<NetReport> {
         let up = |snapshot: &Snapshot| {
             !snapshot.nodes.is_empty() && snapshot.nodes.iter().all(|node| node.state == NodeState::Up)
         };
-        network.wait("come up", PATIENCE, up).await?;
+        self.wait("come up", PATIENCE, up).await?;
         // By then everybody has found everybody.
-        network.reach(SETTLED).await?;
-        Ok(network)
+        self.reach(SETTLED).await?;
+        step(bar, "single transfers");
+        let light =
+            Light { transfers: args.transfers.get(), pause: PAUSE, mnemonic: DEFAULT_MNEMONIC.to_owned() };
+        let light = light.run(&self.urls).await?;
+        let finality = self.snapshots.borrow().chain.finality;
+        let load = load(args, program, alone, self, bar).await?;
+        step(bar, "history");
+        self.reach(args.history).await?;
+        step(bar, "a validator comes back");
+        let (history, back) = self.lose_and_return().await?;
+        let [alone, together] = &load.nodes[..] else { eyre::bail!("one of the two was not measured") };
+        let share =
+            together.summary.committed * f64::from(args.validators) / alone.summary.committed.max(1e-9);
+        let cores = load.cores;
+        Ok(NetReport { validators: args.validators, cores, light, finality, share, load, history, back })
     }
 
     /// Waits until something is so.
@@ -188,12 +208,15 @@ impl Network {
         mut done: impl FnMut(&Snapshot) -> bool,
     ) -> eyre::Result<()> {
         let mut snapshots = self.snapshots.clone();
-        let waiting = snapshots.wait_for(|snapshot| done(snapshot));
-        match tokio::time::timeout(patience, waiting).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) => eyre::bail!("the network has ended"),
+        let failed = |snapshot: &Snapshot| snapshot.nodes.iter().any(|node| node.state == NodeState::Failed);
+        let waiting = snapshots.wait_for(|snapshot| failed(snapshot) || done(snapshot));
+        let lines = match tokio::time::timeout(patience, waiting).await {
+            Ok(Ok(snapshot)) if !failed(&snapshot) => return Ok(()),
+            Ok(Ok(snapshot)) => failures(&snapshot),
+            Ok(Err(_)) => failures(&self.snapshots.borrow()),
             Err(_) => eyre::bail!("the network did not {what} within {patience:?}"),
-        }
+        };
+        eyre::bail!("the network did not {what}{}", lines.join("\n"))
     }
 
     fn height(&self) -> u64 {
@@ -215,7 +238,7 @@ impl Network {
 
     async fn give(&self, order: Order) -> eyre::Result<()> {
         match self.supervisor.order(order).await {
-            Answer::Refused(reason) => eyre::bail!(reason),
+            Answer::Failed(reason) | Answer::Refused(reason) => eyre::bail!(reason),
             Answer::Done(_) | Answer::Status(_) => Ok(()),
         }
     }

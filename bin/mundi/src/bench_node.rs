@@ -1,9 +1,12 @@
 //! `mundi bench node`.
 
-use crate::{Verdict, cli::BenchNodeArgs, console};
-use eyre::WrapErr as _;
+use crate::{
+    Verdict,
+    cli::{BenchNodeArgs, fresh_seed},
+    console,
+    interrupt::Interrupt,
+};
 use mundi_load::{Child, LoadReport, NodeReport, Outcome, Round, recovery_rate};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Transactions whose senders are recovered to find the ceiling: a fraction of a second.
 const SAMPLES: usize = 5_000;
@@ -18,18 +21,16 @@ struct Target {
 
 pub(crate) fn run(args: &BenchNodeArgs) -> eyre::Result<Verdict> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let report = runtime.block_on(measure(args))?;
-    console::print_as(args.output, &report)?;
+    let interrupt = Interrupt::listen()?;
+    let Some(report) = runtime.block_on(interrupt.or(measure(args)))? else { return Ok(Verdict::Stopped) };
+    console::print_as(args.measured.output, &report)?;
     let lost = |round: &Outcome| round.committed < round.sent;
     let own = report.nodes.first().is_some_and(|node| node.rounds.iter().any(lost));
     Ok(if own { Verdict::Wrong } else { Verdict::Right })
 }
 
 async fn measure(args: &BenchNodeArgs) -> eyre::Result<LoadReport> {
-    let program = match &args.program {
-        Some(program) => program.clone(),
-        None => std::env::current_exe().wrap_err("cannot find this program")?,
-    };
+    let program = args.measured.program()?;
     let child = Child::start(&program, &["dev", "--quiet", "--mnemonic", &args.mnemonic]).await?;
     let mut targets =
         vec![Target { name: "mundi", url: child.url.clone(), pid: child.pid(), rounds: Vec::new() }];
@@ -43,7 +44,7 @@ async fn measure(args: &BenchNodeArgs) -> eyre::Result<LoadReport> {
         batch: args.batch.get(),
         connections: args.connections.get(),
         senders: args.senders.get(),
-        seed: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()) << 16,
+        seed: fresh_seed(),
         mnemonic: args.mnemonic.clone(),
     };
     let recovered = recovery_rate(SAMPLES);

@@ -1,8 +1,9 @@
 //! `mundi generate`.
 
 use crate::{Verdict, cli::GenerateArgs, console};
+use mundi_network::quoted;
 use mundi_synthetic::{Config, Forks, Written};
-use std::{path::Path, time::Instant};
+use std::time::Instant;
 
 pub(crate) fn run(args: &GenerateArgs) -> eyre::Result<Verdict> {
     let defaults = Config::new(args.blocks);
@@ -59,22 +60,4 @@ fn report(written: &Written, seconds: f64) -> String {
         quoted(genesis),
         quoted(blocks),
     )
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let path = path.display().to_string();
-    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-+,@%:".contains(character);
-    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_quoted_where_they_have_to_be() {
-        assert_eq!(quoted(Path::new("a/b-1.rlp")), "a/b-1.rlp");
-        assert_eq!(quoted(Path::new("it's a/b")), r"'it'\''s a/b'");
-    }
 }

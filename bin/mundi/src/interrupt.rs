@@ -10,7 +10,13 @@ use std::{
     io::{ErrorKind, Read as _, Write as _},
     os::unix::net::UnixStream,
     sync::{Arc, atomic::AtomicBool},
+    thread,
+    time::Duration,
 };
+use tokio::{sync::oneshot, time::timeout};
+
+/// How long after its first consequences a wish to end may be noticed.
+const NOTICE: Duration = Duration::from_millis(200);
 
 /// The wish to end, by a signal or by the program itself. The second signal ends the process at once.
 #[derive(Debug)]
@@ -53,6 +59,29 @@ impl Interrupt {
                 Err(error) => return Err(error).wrap_err("cannot wait for Ctrl-C"),
             }
         }
+    }
+
+    /// Waits on a thread of its own, for those who wait for other things too.
+    pub(crate) fn in_background(mut self) -> eyre::Result<oneshot::Receiver<eyre::Result<()>>> {
+        let (stop, stopped) = oneshot::channel();
+        // Nobody is there any more if all has ended by then.
+        let wait = move || stop.send(self.wait());
+        thread::Builder::new().name("interrupt".into()).spawn(wait).wrap_err("cannot start a thread")?;
+        Ok(stopped)
+    }
+
+    /// What a work comes to; `None` if somebody wants the end before, and then it is dropped.
+    pub(crate) async fn or<T>(self, work: impl Future<Output = eyre::Result<T>>) -> eyre::Result<Option<T>> {
+        let mut stopped = self.in_background()?;
+        let error = tokio::select! {
+            result = work => match result {
+                Ok(result) => return Ok(Some(result)),
+                Err(error) => error,
+            },
+            _ = &mut stopped => return Ok(None),
+        };
+        // Ctrl-C reaches processes that were started for the work too, and that may be noticed first.
+        timeout(NOTICE, stopped).await.map_or(Err(error), |_| Ok(None))
     }
 }
 

@@ -1,10 +1,11 @@
 //! Log lines: for people, or JSON for programs. On standard error.
 
 use eyre::WrapErr as _;
+use mundi_network::dashboard::{grouped, time_of_day};
 use std::{
     fmt::{self, Write as _},
     io::{self, IsTerminal as _},
-    time::{SystemTime, UNIX_EPOCH},
+    time::SystemTime,
 };
 use tracing::{
     Event, Level, Subscriber,
@@ -26,14 +27,16 @@ pub(crate) enum LogFormat {
 }
 
 /// Libraries that tell more than a node's operator wants to know; who names them gets all of it.
-const QUIET: &str = "commonware=warn,fjall=warn,lsm_tree=warn";
+const QUIET: &str = "commonware=error,fjall=warn,lsm_tree=warn";
 
 /// Writes log lines from here on: of a level and above, or as in `info,ledger=debug` of different ones by part.
 pub(crate) fn start(format: LogFormat, level: &str) -> eyre::Result<()> {
     let filter = EnvFilter::try_new(format!("{QUIET},{level}")).wrap_err_with(|| {
         format!("`{level}` is no level of log lines: expected as in info or info,ledger=debug")
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // A line that cannot be written is lost. To say so on standard error, as is the default, would be to panic.
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
     match format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
         LogFormat::Pretty => {
@@ -116,26 +119,6 @@ fn block(line: &Line, color: bool) -> Result<String, fmt::Error> {
     Ok(text)
 }
 
-/// 1234567 as 1,234,567.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// The time of the day in UTC.
-fn time_of_day(now: SystemTime) -> String {
-    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let seconds = since.as_secs() % 86_400;
-    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
-}
-
 /// What an event says.
 #[derive(Default)]
 struct Line {
@@ -153,7 +136,12 @@ impl Line {
     }
 
     fn put(&mut self, field: &Field, value: String) {
-        if field.name() == "message" { self.message = value } else { self.fields.push((field.name(), value)) }
+        match field.name() {
+            "message" => self.message = value,
+            // Where in a library's source it was said that speaks through the crate `log`.
+            name if name.starts_with("log.") => {}
+            name => self.fields.push((name, value)),
+        }
     }
 }
 
@@ -170,7 +158,35 @@ impl Visit for Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn where_a_library_said_something_is_left_out() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .event_format(People { color: false })
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(log.target = "library", log.line = 7, peers = 3, "said");
+        });
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        assert!(text.ends_with(" said  peers 3\n"), "{text}");
+    }
 
     #[test]
     fn a_block_is_a_line() {
@@ -192,6 +208,5 @@ mod tests {
             "block 1207  0x3f2a9c0d  12,345 transactions (2 left out)  259,245,000 gas  \
              execute 41.3 ms, root 22 ms, write 3.1 ms  6277 Mgas/s"
         );
-        assert_eq!(time_of_day(UNIX_EPOCH + Duration::from_secs(86_400 * 3 + 3_723)), "01:02:03");
     }
 }

@@ -5,6 +5,8 @@ mod dkg;
 mod orders;
 mod up;
 
+pub(crate) use orders::failures;
+
 use crate::{
     Verdict,
     cli::{NetArgs, NetCommand},
@@ -23,7 +25,7 @@ pub(crate) fn run(args: &NetArgs) -> eyre::Result<Verdict> {
         NetCommand::Dkg(dkg) => dkg::run(dkg),
         NetCommand::Up(up) => up::run(up),
         NetCommand::Down(down) => orders::down(&open(down.dir.as_deref())?),
-        NetCommand::Status(status) => orders::status(&open(status.dir.dir.as_deref())?, status.output),
+        NetCommand::Status(status) => orders::status(&open(status.dir.dir.as_deref())?, status.json),
         NetCommand::Kill(args) => order(&args.place.dir, Order::Kill { node: args.node.clone() }),
         NetCommand::Stop(args) => order(&args.place.dir, Order::Stop { node: args.node.clone() }),
         NetCommand::Restart(args) => order(&args.place.dir, Order::Restart { node: args.node.clone() }),

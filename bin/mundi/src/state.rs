@@ -13,6 +13,7 @@ use crate::{
 };
 use eyre::WrapErr as _;
 use indicatif::ProgressBar;
+use mundi_network::dashboard::grouped;
 use mundi_node::DataDir;
 use mundi_state::{Config, History, StateProgress, Store, StoreError, Watch};
 use rayon::ThreadPool;
@@ -75,29 +76,4 @@ fn show(bar: &ProgressBar, progress: &StateProgress) {
         bar.set_position((progress.share * 100.0) as u64);
     }
     bar.set_message(format!("{} accounts, {} slots", grouped(progress.accounts), grouped(progress.slots)));
-}
-
-/// 1234567 as 1,234,567.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(number), text);
-        }
-    }
 }

@@ -7,7 +7,8 @@
 //!
 //! Only the owner of the folder can connect: `run/` is closed to everybody else.
 //!
-//! An answer comes when the order is carried out: that of `kill` when the process is gone, that of `down` when all are.
+//! An answer comes when the order is carried out: that of `kill` when the process is gone, that of `down` when all are. It tells what
+//! happened, not what was wished: an order that is carried out, and with which a node failed, is answered by [`Answer::Failed`].
 
 mod client;
 mod message;

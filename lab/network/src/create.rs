@@ -3,6 +3,7 @@
 use crate::{
     layout::{SETTINGS, is_network},
     ports::{MAX_NODES, Ports},
+    shell::quoted,
 };
 use std::{
     fmt::Write as _,
@@ -130,10 +131,13 @@ impl Placement {
             Self::Hosts(hosts, ports) => {
                 let ports = ports.of(number(node / hosts.len()));
                 let host = &hosts[node % hosts.len()];
-                // An IPv6 address needs brackets before a port.
-                let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+                // An IPv6 address needs brackets before a port, and whoever dials it reaches no listener of IPv4.
+                let (host, all) = match host.contains(':') {
+                    true => (format!("[{host}]"), "[::]"),
+                    false => (host.clone(), "0.0.0.0"),
+                };
                 let address = format!("{host}:{}", ports.public);
-                Place { ports, address, listen: format!("0.0.0.0:{}", ports.public) }
+                Place { ports, address, listen: format!("{all}:{}", ports.public) }
             }
         }
     }
@@ -167,16 +171,43 @@ impl NewNetwork {
     /// Writes it: all of it, or nothing.
     pub fn write(&self) -> Result<(), CreateError> {
         Self::check(&self.dir)?;
-        let mut name = self.dir.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.new", std::process::id()));
-        let new = self.dir.with_file_name(name);
-        let written =
-            self.write_to(&new).and_then(|()| fs::rename(&new, &self.dir).map_err(failed(&self.dir)));
+        let hidden = format!(".{}.new", std::process::id());
+        let is_there = self.dir.is_dir();
+        let new = if is_there {
+            self.dir.join(hidden)
+        } else {
+            let mut name = self.dir.file_name().unwrap_or_default().to_owned();
+            name.push(hidden);
+            self.dir.with_file_name(name)
+        };
+        let written = self.write_to(&new).and_then(|()| match is_there {
+            true => self.move_up(&new),
+            false => fs::rename(&new, &self.dir).map_err(failed(&self.dir)),
+        });
         if written.is_err() {
             // What cannot be removed either is best left for people to see.
             let _ = fs::remove_dir_all(&new);
         }
         written
+    }
+
+    /// Moves everything from a folder in that of the network into that of the network: one that is there stays, because somebody may be
+    /// in it. What makes it a network comes last; if something cannot be moved, what was goes back.
+    fn move_up(&self, new: &Path) -> Result<(), CreateError> {
+        let nodes = (0..self.dealt.nodes.len()).map(|number| format!("node{number}"));
+        let names: Vec<_> =
+            ["genesis.json".into()].into_iter().chain(nodes).chain(["network.json".into()]).collect();
+        for (moved, name) in names.iter().enumerate() {
+            let place = self.dir.join(name);
+            if let Err(error) = fs::rename(new.join(name), &place) {
+                for name in &names[..moved] {
+                    // What cannot go back is best left for people to see.
+                    let _ = fs::rename(self.dir.join(name), new.join(name));
+                }
+                return Err(CreateError::Write { path: place, error });
+            }
+        }
+        fs::remove_dir(new).map_err(failed(new))
     }
 
     fn write_to(&self, dir: &Path) -> Result<(), CreateError> {
@@ -207,7 +238,7 @@ impl NewNetwork {
              network = \"../network.json\"\n\
              validator = \"validator.json\"\n\
              listen = \"{}\"\n",
-            shown(&self.dir.join(format!("node{number}"))),
+            shown(&quoted(&self.dir.join(format!("node{number}")))),
             place.ports.rpc,
             place.ports.metrics,
             place.listen,
@@ -232,8 +263,8 @@ impl NewNetwork {
 }
 
 /// A path in a comment of one line.
-fn shown(path: &Path) -> String {
-    path.display().to_string().replace(char::is_control, "?")
+fn shown(path: &str) -> String {
+    path.replace(char::is_control, "?")
 }
 
 fn file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), CreateError> {
@@ -282,7 +313,7 @@ mod tests {
         assert_eq!(node.public, "127.0.0.1:30403");
         assert_eq!(node.listen.to_string(), "127.0.0.1:30503");
         assert_eq!(node.rpc.unwrap().port(), 8548);
-        assert_eq!(node.metrics.unwrap().port(), 9103);
+        assert_eq!(node.metrics.unwrap().port(), 9548);
         assert_eq!((layout.find("2"), layout.find("node2"), layout.find("4")), (Some(2), Some(2), None));
         let mode = fs::metadata(dir.join("node0/validator.json")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -300,6 +331,7 @@ mod tests {
         let other = folder.path().join("other");
         fs::create_dir(&other).unwrap();
         network(&other, Placement::Local(DEFAULT_PORTS), 1).write().unwrap();
+        assert_eq!(fs::read_dir(&other).unwrap().count(), 3, "the network and nothing else");
         let full = folder.path().join("full");
         fs::create_dir_all(full.join("something")).unwrap();
         let error = network(&full, Placement::Local(DEFAULT_PORTS), 1).write().unwrap_err();
@@ -320,6 +352,7 @@ mod tests {
         let layout = Layout::open(&dir).unwrap();
         assert!(!layout.is_local());
         assert_eq!(layout.nodes[3].listen.to_string(), "0.0.0.0:30401");
+        assert_eq!(layout.nodes[2].listen.to_string(), "[::]:30400");
     }
 
     #[test]

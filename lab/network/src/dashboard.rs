@@ -6,4 +6,4 @@ mod text;
 
 pub use screen::{Screen, Size};
 pub use table::{frame, log_line, summary, table};
-pub use text::Paint;
+pub use text::{Paint, grouped, time_of_day};

@@ -3,7 +3,7 @@
 //! A thread of its own writes, so that a disk that hangs holds up nobody: lines that find its queue full are dropped, and how many
 //! they were is said. Files have at most [`MAX_FILE`] bytes; then they become `NAME.1`, and a new one begins.
 
-use crate::layout::Layout;
+use crate::{dashboard::time_of_day, layout::Layout};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write as _},
@@ -14,7 +14,7 @@ use std::{
         mpsc as std_mpsc,
     },
     thread,
-    time::{SystemTime, UNIX_EPOCH},
+    time::SystemTime,
 };
 use tokio::sync::mpsc;
 
@@ -175,12 +175,6 @@ impl LogFile {
         }
         self.bytes = 0;
     }
-}
-
-/// The time of the day in UTC.
-pub(crate) fn time_of_day(now: SystemTime) -> String {
-    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() % 86_400;
-    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 #[cfg(test)]

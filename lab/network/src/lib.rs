@@ -33,13 +33,15 @@ mod layout;
 mod lines;
 mod lock;
 mod ports;
+mod shell;
 mod snapshot;
 mod supervisor;
 
 pub use create::{CreateError, Dealt, DealtNode, NewNetwork, Placement};
 pub use journal::{Shown, ShownLine};
 pub use layout::{Layout, LayoutError, NodePlace};
-pub use lock::{LockError, Orphan};
+pub use lock::{LockError, Orphan, OrphanEnd};
 pub use ports::{DEFAULT_PORTS, InvalidPorts, MAX_NODES, Ports};
+pub use shell::quoted;
 pub use snapshot::{ChainView, NodeState, NodeView, Reading, Snapshot};
 pub use supervisor::{Supervisor, SupervisorConfig, SupervisorError};

@@ -53,6 +53,17 @@ pub struct Orphan {
     lock: PathBuf,
 }
 
+/// What became of an orphan that was to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrphanEnd {
+    /// It is gone, as it was told.
+    InOrder,
+    /// It is gone because it was killed.
+    Killed,
+    /// It is still there.
+    Alive,
+}
+
 /// Takes a lock, and forgets who had it before.
 pub(crate) fn take(path: &Path) -> Result<File, LockError> {
     let system = |error| LockError::System { path: path.into(), error };
@@ -87,10 +98,10 @@ fn holder(file: &mut File) -> Option<u32> {
     text.trim().parse().ok()
 }
 
-/// Who has it.
+/// Who has it. Those who only look are in nobody's way but of one who takes it, and that one tries again.
 fn held_by(path: &Path) -> Option<Option<u32>> {
-    let mut file = OpenOptions::new().read(true).write(true).open(path).ok()?;
-    match file.try_lock() {
+    let mut file = File::open(path).ok()?;
+    match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => Some(holder(&mut file)),
         _ => None,
     }
@@ -122,11 +133,12 @@ impl Layout {
 }
 
 impl Orphan {
-    /// Ends it: as Ctrl-C does, and if it takes longer than `patience`, at once. Whether it is gone.
-    pub fn end(&self, patience: Duration) -> bool {
-        for signal in [Signal::TERM, Signal::KILL] {
+    /// Ends it: as Ctrl-C does, and if it takes longer than `patience`, at once.
+    pub fn end(&self, patience: Duration) -> OrphanEnd {
+        for (signal, end) in [(Signal::TERM, OrphanEnd::InOrder), (Signal::KILL, OrphanEnd::Killed)] {
             // Looked at again each time: the number belongs to it as long as the lock is held.
-            let Some(Some(pid)) = held_by(&self.lock) else { break };
+            let Some(holder) = held_by(&self.lock) else { return OrphanEnd::InOrder };
+            let Some(pid) = holder else { break };
             if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
                 // It may be gone by now, and one that sleeps has to wake up to end.
                 let _ = kill_process(pid, signal).and_then(|()| kill_process(pid, Signal::CONT));
@@ -135,8 +147,11 @@ impl Orphan {
             while held_by(&self.lock).is_some() && Instant::now() < until {
                 thread::sleep(LOOK);
             }
+            if held_by(&self.lock).is_none() {
+                return end;
+            }
         }
-        held_by(&self.lock).is_none()
+        OrphanEnd::Alive
     }
 }
 
@@ -185,8 +200,8 @@ mod tests {
         write_holder(&lock, child.id()).unwrap();
         let orphan = Orphan { name: "node0".into(), pid: Some(child.id()), lock };
         // Somebody has to fetch the status of the child, or it remains; its lock is free all the same.
-        assert!(orphan.end(Duration::from_secs(60)));
+        assert_eq!(orphan.end(Duration::from_secs(60)), OrphanEnd::InOrder);
         assert!(!child.wait().unwrap().success());
-        assert!(orphan.end(Duration::from_secs(60)), "one that is gone");
+        assert_eq!(orphan.end(Duration::from_secs(60)), OrphanEnd::InOrder, "one that is gone");
     }
 }

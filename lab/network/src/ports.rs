@@ -17,7 +17,7 @@ pub struct Ports {
 }
 
 /// Unless told otherwise.
-pub const DEFAULT_PORTS: Ports = Ports { rpc: 8545, metrics: 9100, public: 30_400, listen: 30_500 };
+pub const DEFAULT_PORTS: Ports = Ports { rpc: 8545, metrics: 9545, public: 30_400, listen: 30_500 };
 
 /// A first port from which there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

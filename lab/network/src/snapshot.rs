@@ -82,7 +82,7 @@ pub enum NodeState {
     Stopped,
     /// It was killed on command.
     Killed,
-    /// It ended by itself.
+    /// It ended by itself, or it was told to and did so with an error, or too late.
     Failed,
 }
 

@@ -5,14 +5,15 @@
 //!   last log lines.
 //! * Orders are carried out one after another, each completely before its answer: see [`control`](crate::control).
 //! * At the end every node is told to end (SIGTERM) and waited for; one that takes longer than [`SupervisorConfig::patience`] is
-//!   killed, and that is said.
+//!   killed, and has *failed*, as has one that ends with an error.
 //! * Nodes do not get the terminal's Ctrl-C: their supervisor tells them what to do.
 //! * There is one supervisor for a folder, and a node is not started while an older process of it lives ([`LockError`](crate::LockError)).
 //!
 //! ## When things go wrong
-//! If the supervisor itself is killed the nodes go on, without a proxy between them and without anybody who reads their log lines.
-//! [`Layout::orphans`](crate::Layout::orphans) finds them, and a new supervisor refuses to start beside them. What a killed supervisor
-//! leaves in `run/` is harmless: locks end with the process, and the socket is made anew.
+//! If the supervisor itself is killed the nodes live on, and nobody reads their log lines. The proxy dies with it, so they have no links
+//! any more and make no blocks; with [`SupervisorConfig::direct`] they go on. [`Layout::orphans`](crate::Layout::orphans) finds them, and a
+//! new supervisor refuses to start beside them: they are ended first. What a killed supervisor leaves in `run/` is harmless: locks end
+//! with the process, and the socket is made anew.
 
 mod ask;
 mod engine;
@@ -26,6 +27,7 @@ use crate::{
     journal::{Journal, Shown},
     layout::Layout,
     lock::{self, LockError, Orphan},
+    shell::quoted,
     snapshot::Snapshot,
 };
 use engine::Engine;
@@ -69,10 +71,10 @@ impl SupervisorConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum SupervisorError {
     /// Its nodes belong on several machines.
-    #[error("the nodes of {} are on several hosts: on each of them start its own, with `cd {}/nodeI && mundi node --config mundi.toml`", .0.display(), .0.display())]
+    #[error("the nodes of {} are on several hosts: on each of them start its own, with `cd {} && mundi node --config mundi.toml`", .0.display(), quoted(&.0.join("nodeI")))]
     SeveralHosts(PathBuf),
     /// It runs already.
-    #[error("the network in {} runs already{}: `mundi net status {}` shows it, `mundi net down {}` ends it", dir.display(), holder.map(|pid| format!(" (process {pid})")).unwrap_or_default(), dir.display(), dir.display())]
+    #[error("the network in {} runs already{}: `mundi net status {}` shows it, `mundi net down {}` ends it", dir.display(), holder.map(|pid| format!(" (process {pid})")).unwrap_or_default(), quoted(dir), quoted(dir))]
     Running {
         /// Its folder.
         dir: PathBuf,
@@ -80,7 +82,7 @@ pub enum SupervisorError {
         holder: Option<u32>,
     },
     /// Nodes of it run without a supervisor.
-    #[error("{} of {} still run{}, without a supervisor: `mundi net down {}` ends {}", names(.orphans), dir.display(), if .orphans.len() == 1 { "s" } else { "" }, dir.display(), if .orphans.len() == 1 { "it" } else { "them" })]
+    #[error("{} of {} still run{}, without a supervisor: `mundi net down {}` ends {}", names(.orphans), dir.display(), if .orphans.len() == 1 { "s" } else { "" }, quoted(dir), if .orphans.len() == 1 { "it" } else { "them" })]
     Orphans {
         /// Its folder.
         dir: PathBuf,

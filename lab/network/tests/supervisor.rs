@@ -1,7 +1,7 @@
 //! A supervisor and its nodes, which are shell scripts here: what it does does not depend on what they do.
 
 use mundi_network::{
-    Layout, NodeState, Shown, Snapshot, Supervisor, SupervisorConfig, SupervisorError,
+    Layout, NodeState, OrphanEnd, Shown, Snapshot, Supervisor, SupervisorConfig, SupervisorError,
     control::{Answer, LinkChange, Order, ask},
     faults::Gate,
 };
@@ -83,6 +83,13 @@ fn done(answer: Answer) -> String {
     }
 }
 
+fn failed(answer: Answer) -> String {
+    match answer {
+        Answer::Failed(text) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn refused(answer: Answer) -> String {
     match answer {
         Answer::Refused(text) => text,
@@ -104,6 +111,7 @@ async fn nodes_are_started_and_ended_in_good_order() {
     assert!(last.nodes.iter().all(|node| node.state == NodeState::Stopped), "{last:?}");
     assert_eq!(last.nodes[0].ended.as_deref(), Some("exit status 0"));
     wait_for(&mut shown, "3 nodes ended").await;
+    assert_eq!(shown.recv().await, None, "this is the last line");
     let run = network.config.layout.run();
     assert_eq!(fs::read_to_string(run.join("node1.log")).unwrap(), "up in node1\nbye\n");
     let all = fs::read_to_string(run.join("net.log")).unwrap();
@@ -189,9 +197,24 @@ async fn a_node_that_does_not_end_is_killed() {
     let mut network = network(1, "trap '' TERM; echo up; while :; do sleep 0.05; done");
     network.config.patience = Duration::ZERO;
     let (mut supervisor, mut shown) = start(&network).await;
-    let last = supervisor.down().await;
-    assert_eq!(last.nodes[0].state, NodeState::Killed);
+    let answer = supervisor.order(Order::Down).await;
+    assert_eq!(failed(answer), "1 node ended; failed: n0 (signal 9, after it took too long to end)");
+    assert_eq!(supervisor.ended().await.nodes[0].state, NodeState::Failed);
     wait_for(&mut shown, "did not end within 0 s: killed").await;
+}
+
+#[tokio::test]
+async fn orders_tell_how_a_node_ended() {
+    let network = network(2, "trap 'exit 7' TERM; echo up; while :; do sleep 0.05; done");
+    let (mut supervisor, _shown) = start(&network).await;
+    let answer = supervisor.order(Order::Stop { node: node("0") }).await;
+    assert_eq!(failed(answer), "n0 did not end in good order: exit status 7");
+    let answer = supervisor.order(Order::Restart { node: node("1") }).await;
+    assert_eq!(failed(answer), "n1 did not end in good order: exit status 7; it is started again");
+    done(supervisor.order(Order::Kill { node: node("1") }).await);
+    let answer = supervisor.order(Order::Down).await;
+    assert_eq!(failed(answer), "2 nodes ended; failed: n0 (exit status 7)");
+    supervisor.ended().await;
 }
 
 #[tokio::test]
@@ -312,7 +335,7 @@ async fn what_a_dead_supervisor_leaves_is_recognised() {
     );
     let orphans = layout.orphans();
     assert_eq!(orphans.len(), 1);
-    assert!(orphans[0].end(PATIENCE));
+    assert_eq!(orphans[0].end(PATIENCE), OrphanEnd::InOrder);
     left.wait().unwrap();
     assert_eq!(layout.orphans(), []);
     let (mut supervisor, _shown) = start(&network).await;

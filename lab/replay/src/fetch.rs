@@ -24,8 +24,9 @@ use completing::{CompletingState, Known};
 use flate2::{Compression, write::GzEncoder};
 use mundi_chain::ChainSpec;
 use mundi_execution::{ExecutionError, NoSink, Options, execute};
+use mundi_rpc_client::InvalidUrl;
 use prestate::Prestate;
-use rpc::{Call, Client};
+use rpc::{Call, Node};
 use serde_json::json;
 use std::{
     fs,
@@ -63,6 +64,9 @@ pub struct Fetched {
 /// Why a block file could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
+    /// There can be no such node.
+    #[error(transparent)]
+    Url(#[from] InvalidUrl),
     /// The node gave no usable answer.
     #[error("block {number}: {source}{hint}")]
     Rpc {
@@ -119,10 +123,10 @@ pub fn fetch_block(
     chain: &ChainSpec,
     pool: &rayon::ThreadPool,
 ) -> Result<Fetched, FetchError> {
-    let client = Client::new(&options.url, options.timeout);
+    let node = Node::new(&options.url, options.timeout)?;
     let rpc = |hint| move |source| FetchError::Rpc { number, source, hint };
     let height = format!("{number:#x}");
-    let raw_block = client.call("eth_getBlockByNumber", json!([height, true])).map_err(rpc(""))?;
+    let raw_block = node.call("eth_getBlockByNumber", &json!([height, true])).map_err(rpc(""))?;
     let block_error = |source| FetchError::Block { number, source };
     let block = parse_block(raw_block.get()).map_err(block_error)?;
     if block.header.inner.number != number {
@@ -138,11 +142,11 @@ pub fn fetch_block(
             json!({ "tracer": "prestateTracer", "timeout": format!("{}s", options.timeout.as_secs()) });
         let hint = "; the node must offer the debug namespace and hold the state of the parent block \
                     (an archive node, for all but recent blocks)";
-        let traces = client.call("debug_traceBlockByNumber", json!([height, tracer])).map_err(rpc(hint))?;
+        let traces = node.call("debug_traceBlockByNumber", &json!([height, tracer])).map_err(rpc(hint))?;
         Prestate::merge(traces.get(), transactions).map_err(rpc(""))?
     };
     let (ommers, mut warnings) =
-        fetch_ommers(&client, &height, block.uncles.len(), block.header.inner.ommers_hash);
+        fetch_ommers(&node, &height, block.uncles.len(), block.header.inner.ommers_hash);
 
     let path = PathBuf::from(format!("{number}.json"));
     let file = BlockFile {
@@ -155,7 +159,7 @@ pub fn fetch_block(
     let prepared = file.prepare_fields(chain, pool).map_err(block_error)?;
     let parent = number.saturating_sub(1);
     let hashes = [(parent, prepared.header.parent_hash)].into();
-    let state = CompletingState::new(&client, parent, prestate.accounts, hashes);
+    let state = CompletingState::new(&node, parent, prestate.accounts, hashes);
     state.correct(&prestate.uncertain);
     execute(&prepared.block, &state, pool, &Options::sequential(), &mut NoSink)
         .map_err(|source| FetchError::Execution { number, source })?;
@@ -196,15 +200,14 @@ fn check_file(
 
 /// The headers of the ommers. A node that will not give them costs no more than their rewards, which no figure of
 /// the header but the state root shows.
-fn fetch_ommers(client: &Client, height: &str, count: usize, root: B256) -> (Vec<Header>, Vec<String>) {
+fn fetch_ommers(node: &Node, height: &str, count: usize, root: B256) -> (Vec<Header>, Vec<String>) {
     const METHOD: &str = "eth_getUncleByBlockNumberAndIndex";
-    let calls: Vec<Call> = (0..count.min(MAX_OMMERS))
-        .map(|index| Call { method: METHOD, params: json!([height, format!("{index:#x}")]) })
-        .collect();
+    let calls: Vec<Call> =
+        (0..count.min(MAX_OMMERS)).map(|index| (METHOD, json!([height, format!("{index:#x}")]))).collect();
     if calls.is_empty() {
         return Default::default();
     }
-    let ommers = client.batch(&calls).and_then(|answers| {
+    let ommers = node.batch(&calls).and_then(|answers| {
         let headers = answers.into_iter().map(|answer| {
             parse::<Header>(answer?.get(), "ommer").map_err(|error| RpcError::answer(METHOD, error))
         });

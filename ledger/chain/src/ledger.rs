@@ -210,6 +210,14 @@ impl Ledger {
         self.ask(|reply| Command::Rewind(height, edits, reply))
     }
 
+    /// Waits until nothing is under way: what was handed in before is written, and what had to be moved from memory into the
+    /// tables is there, so nothing is written before something is handed in again.
+    pub fn rest(&self) -> Result<(), LedgerError> {
+        let (done, all_done) = oneshot::channel();
+        self.send(Command::Rest(done))?;
+        all_done.blocking_recv().map_err(|_| self.shared.halted())
+    }
+
     fn ask(
         &self,
         command: impl FnOnce(oneshot::Sender<Result<(), LedgerError>>) -> Command,
@@ -254,8 +262,8 @@ impl Ledger {
 impl Shared {
     fn halt(&self, reason: &str) {
         if self.halted.set(reason.into()).is_ok() {
-            tracing::error!(target: "ledger", reason, "the ledger stops");
             let _ = self.events.send(LedgerEvent::Halted(reason.into()));
+            tracing::error!(target: "ledger", reason, "the ledger stops");
         }
     }
 

@@ -251,6 +251,12 @@ impl NetworkFile {
         if self.max_lag == 0 {
             return Err(wrong("maxLag", "at least 1 is needed, because a payload is ahead of what it names"));
         }
+        if self.pace().idle + self.pace().patience == Duration::ZERO {
+            return Err(wrong(
+                "patienceMs",
+                "validators have to wait for a leader, and idleIntervalMs is 0 too",
+            ));
+        }
         Ok(Rules {
             bounds: Bounds { bytes: self.payload_bytes, transactions: self.payload_transactions },
             max_lag: self.max_lag,
@@ -272,16 +278,10 @@ impl NetworkFile {
 impl Committee {
     /// What a validator signs with; `None` if the share is not that of one of them.
     pub fn signer(&self, share: Share) -> Option<Scheme> {
-        let quorum = self.participants.len();
-        if share.index.get() as usize >= quorum {
+        if share.index.get() as usize >= self.participants.len() {
             return None;
         }
         Scheme::signer(&namespace(self.genesis), self.participants.clone(), self.sharing.clone(), share)
-    }
-
-    /// What certificates and votes are checked with.
-    pub fn verifier(&self) -> Scheme {
-        Scheme::verifier(&namespace(self.genesis), self.participants.clone(), self.sharing.clone())
     }
 }
 
@@ -294,9 +294,15 @@ impl ValidatorFile {
         }
     }
 
-    /// Reads it.
+    /// Reads it; says so if others may read it too.
     pub fn read(path: &Path) -> Result<Self, FileError> {
-        read(path)
+        use std::os::unix::fs::PermissionsExt;
+        let secrets = read(path)?;
+        if fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0) {
+            let path = path.display();
+            tracing::warn!(target: "consensus", %path, "others than its user may read the validator's keys: chmod 600");
+        }
+        Ok(secrets)
     }
 
     /// Writes it, for nobody else to read.
@@ -348,5 +354,8 @@ fn write(path: &Path, value: &impl Serialize, mode: u32) -> Result<(), FileError
     let _ = fs::remove_file(&part);
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&part).map_err(io)?;
     file.write_all(&text).and_then(|()| file.sync_all()).map_err(io)?;
-    fs::rename(&part, path).map_err(io)
+    fs::rename(&part, path).map_err(io)?;
+    // The name too has to outlive a power failure: what is written may be the only copy of a secret.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
 }

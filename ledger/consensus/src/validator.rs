@@ -133,8 +133,17 @@ struct Started {
     context: Arc<Context>,
 }
 
-/// Messages per second that a peer may send on each channel of consensus, and as many at once.
-const RATE: Quota = Quota::per_second(NZU32!(16_384));
+/// Messages per second that a peer may send, and as many at once: votes and payloads, of which there are some for each view;
+const MESSAGES: Quota = Quota::per_second(NZU32!(4_096));
+
+/// questions for what it lacks, each of which costs whoever answers a payload to read;
+const QUESTIONS: Quota = Quota::per_second(NZU32!(512));
+
+/// how far everybody is;
+const GREETINGS: Quota = Quota::per_second(NZU32!(16));
+
+/// transactions, which have limits of their own.
+const TRANSACTIONS: Quota = Quota::per_second(NZU32!(16_384));
 
 /// How long parts have to end.
 const END: Duration = Duration::from_secs(5);
@@ -168,6 +177,8 @@ impl Validator {
             FolderError::Taken => ValidatorError::Taken { path: directory.clone() },
             FolderError::Io(path, error) => ValidatorError::Directory { path, error },
         })?;
+        folder::check_format(&directory)
+            .map_err(|error| ValidatorError::Directory { path: directory.clone(), error })?;
         let (told, answer) = mpsc::channel();
         let worker = Worker::start("validator", move |stopped| {
             setup.run(told, stopped);
@@ -337,15 +348,16 @@ impl Setup {
             discovery::Network::<_, Handshake>::new(context.child("network"), peers.config());
         oracle.track(0, committee.participants.clone());
         let mut next = 0..;
-        let mut register = || network.register(next.next().unwrap_or(u64::MAX), RATE);
+        let mut register = |rate| network.register(next.next().unwrap_or(u64::MAX), rate);
         let channels = Channels {
-            votes: register(),
-            certificates: register(),
-            resolver: register(),
-            backfill: register(),
-            payloads: register(),
+            votes: register(MESSAGES),
+            certificates: register(MESSAGES),
+            resolver: register(QUESTIONS),
+            backfill: register(QUESTIONS),
+            payloads: register(MESSAGES),
+            standing: register(GREETINGS),
         };
-        let transactions = register();
+        let transactions = register(TRANSACTIONS);
         let strategy = context.strategy(config.threads);
         let engine = EngineConfig {
             public_key: public_key.clone(),

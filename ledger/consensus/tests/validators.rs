@@ -160,3 +160,35 @@ fn who_does_not_belong_is_told_why() {
     let error = nodes[0].start().unwrap_err();
     assert!(matches!(error, ValidatorError::Genesis { .. }), "{error}");
 }
+
+#[test]
+fn what_a_validator_lost_comes_back_and_it_votes_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let (genesis, network, mut nodes) = network(4, directory.path());
+    for node in &mut nodes {
+        node.start().unwrap();
+    }
+    let hash = nodes[0].send(0);
+    nodes.iter().for_each(|node| _ = node.wait_for(hash));
+
+    // One has lost its blocks, and has what they were made from.
+    nodes[2].validator = None;
+    let secrets = nodes[2].config.secrets.clone();
+    nodes[2] = Node::new(&genesis, &network, &secrets, &directory.path().join("2"));
+    nodes[2].start().unwrap();
+    nodes[2].wait_for(hash);
+
+    // Another one has lost everything, even what it signed.
+    nodes[3].validator = None;
+    std::fs::remove_dir_all(directory.path().join("3")).unwrap();
+    let secrets = nodes[3].config.secrets.clone();
+    nodes[3] = Node::new(&genesis, &network, &secrets, &directory.path().join("3"));
+    nodes[3].start().unwrap();
+    nodes[3].wait_for(hash);
+
+    // Without the first one nothing is final that they do not both vote for.
+    nodes[0].validator = None;
+    let hash = nodes[1].send(1);
+    let heights: Vec<u64> = nodes[1..].iter().map(|node| node.wait_for(hash)).collect();
+    assert!(heights.windows(2).all(|pair| pair[0] == pair[1]), "{heights:?}");
+}

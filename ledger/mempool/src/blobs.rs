@@ -13,19 +13,14 @@ use std::{collections::VecDeque, sync::Arc};
 /// pool does only for sidecars of the old kind. The usual 8 costs every start a second of a core, and every node 96 MiB.
 const PRECOMPUTE: u64 = 0;
 
-/// Loads the trusted setup of the blobs' proofs, unless it is loaded already. Whoever does so beforehand spares it the first blob
-/// transaction, and the first block that calls the point evaluation precompile.
-pub fn load_trusted_setup() {
-    trusted_setup();
-}
-
+/// The trusted setup of the blobs' proofs. It takes a second or two of a core to load, which the first blob transaction waits for: most
+/// nodes start, and follow, without ever seeing one. Blocks do not need it, because the point evaluation precompile has its own way.
 fn trusted_setup() -> &'static c_kzg::KzgSettings {
     c_kzg::ethereum_kzg_settings(PRECOMPUTE)
 }
 
 /// Checks that the sidecar is what the hashes promise. From Osaka on blobs are proven by cells (EIP-7594): a sidecar with
-/// proofs of whole blobs is checked and converted. The trusted setup is loaded when the first one comes, if not
-/// [before](load_trusted_setup).
+/// proofs of whole blobs is checked and converted.
 pub(crate) fn checked(
     fork: EthereumHardfork,
     hashes: &[B256],

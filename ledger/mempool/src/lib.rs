@@ -74,7 +74,7 @@ mod submit;
 mod transaction;
 mod users;
 
-pub use blobs::{FoundBlob, load_trusted_setup};
+pub use blobs::FoundBlob;
 pub use clock::{Clock, MonotonicClock};
 pub use config::{Config, Order, Origin, PER_TRANSACTION};
 pub use error::{ErrorKind, PoolError};

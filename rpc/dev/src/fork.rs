@@ -25,6 +25,7 @@ use alloy_primitives::{B256, KECCAK256_EMPTY, U64};
 use alloy_rpc_types_eth::Header as RpcHeader;
 use mundi_chain::{Beneath, ChainSpec, DeveloperGenesis, ForkPoint, Genesis, PresetError};
 use mundi_execution::{AccountChange, StateChanges, StateError, StateSnapshot as _};
+use mundi_rpc_client::CallError;
 use mundi_rpc_context::RpcError;
 use mundi_state::{Config, Store, StoreError};
 use remote::Remote;
@@ -134,7 +135,7 @@ impl Fork {
 
     /// Where the remote node is.
     pub fn url(&self) -> String {
-        self.remote.url().to_string()
+        self.remote.url()
     }
 
     /// The same without what may be secret.
@@ -193,7 +194,7 @@ impl Fork {
     /// Puts a question to the remote node as it is. Blocks the thread.
     pub fn forward(&self, method: &str, params: &Value) -> Result<Box<RawValue>, RpcError> {
         self.remote.call(method, params).map_err(|error| match error {
-            RemoteError::Refused { code, message, data, .. } => {
+            RemoteError::Call { error: CallError::Refused { code, message, data }, .. } => {
                 let code = i32::try_from(code).unwrap_or(mundi_rpc_context::code::INTERNAL);
                 RpcError { code, message, data: data.map(|data| *data) }
             }

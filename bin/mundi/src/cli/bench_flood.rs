@@ -1,9 +1,9 @@
 //! `mundi bench flood`.
 
-use super::{Output, at_least_one};
-use clap::{Args, ValueHint};
+use super::{MeasuredArgs, at_least_one};
+use clap::Args;
 use mundi_load::Heavy;
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::num::NonZeroUsize;
 
 /// Measure how much longer blocks take while a node is flooded with expensive requests.
 ///
@@ -24,9 +24,10 @@ Examples:
   mundi bench flood --most 1.2 --output json
 
 Exit status:
-  0  measured
-  1  blocks take longer than --most allows
-  2  the node cannot be started, or does not do what it should")]
+  0    measured
+  1    blocks take longer than --most allows
+  2    the node cannot be started, or does not do what it should
+  130  stopped by Ctrl-C")]
 pub(crate) struct BenchFloodArgs {
     /// Transactions of a block.
     #[arg(long, value_name = "N", default_value = "2000", value_parser = at_least_one)]
@@ -49,10 +50,6 @@ pub(crate) struct BenchFloodArgs {
     /// The largest ratio of a block's time in the node that is right.
     #[arg(long, value_name = "RATIO")]
     pub(crate) most: Option<f64>,
-    /// The program that is started [default: this one].
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) program: Option<PathBuf>,
-    /// How to print the result.
-    #[arg(long, value_name = "FORMAT", default_value = "table")]
-    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) measured: MeasuredArgs,
 }

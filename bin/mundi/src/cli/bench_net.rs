@@ -1,8 +1,8 @@
 //! `mundi bench net`.
 
-use super::{Output, at_least_one};
-use clap::{Args, ValueHint};
-use std::{num::NonZeroUsize, path::PathBuf};
+use super::{MeasuredArgs, at_least_one};
+use clap::Args;
+use std::num::NonZeroUsize;
 
 /// Measure a network of validators on this machine: how fast transfers are final, how many it commits, how soon a validator is back.
 ///
@@ -21,9 +21,10 @@ Examples:
   mundi bench net --history 10000        the validator that comes back has this many blocks
 
 Exit status:
-  0  measured
-  1  transactions were lost
-  2  a node cannot be started or does not answer")]
+  0    measured
+  1    transactions were lost
+  2    a node cannot be started or does not answer
+  130  stopped by Ctrl-C; what was started for it is ended")]
 pub(crate) struct BenchNetArgs {
     /// How many validators; at least four.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(4..=20))]
@@ -43,10 +44,6 @@ pub(crate) struct BenchNetArgs {
     /// First of the ports that the network takes.
     #[arg(long, value_name = "PORT", default_value_t = 28_000)]
     pub(crate) base_port: u16,
-    /// The program that is started [default: this one].
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) program: Option<PathBuf>,
-    /// How to print the result.
-    #[arg(long, value_name = "FORMAT", default_value = "table")]
-    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) measured: MeasuredArgs,
 }

@@ -1,9 +1,9 @@
 //! `mundi bench node`.
 
-use super::{Output, at_least_one};
+use super::{MeasuredArgs, at_least_one};
 use clap::{Args, ValueHint};
 use mundi_load::{Transport, Workload};
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::num::NonZeroUsize;
 
 /// Measure what a node accepts and commits under load, and how long a transaction takes.
 ///
@@ -20,9 +20,10 @@ Examples:
   mundi bench node --workload erc20 --transport ws --output json
 
 Exit status:
-  0  measured
-  1  a node refused or lost transactions
-  2  a node cannot be started or does not answer")]
+  0    measured
+  1    a node refused or lost transactions
+  2    a node cannot be started or does not answer
+  130  stopped by Ctrl-C")]
 pub(crate) struct BenchNodeArgs {
     /// Another node to measure by turns. It has to make blocks by itself and know the account that pays.
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
@@ -59,10 +60,6 @@ pub(crate) struct BenchNodeArgs {
         default_value = "test test test test test test test test test test test junk"
     )]
     pub(crate) mnemonic: String,
-    /// The program that is started [default: this one].
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) program: Option<PathBuf>,
-    /// How to print the result.
-    #[arg(long, value_name = "FORMAT", default_value = "table")]
-    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) measured: MeasuredArgs,
 }

@@ -75,25 +75,9 @@ pub(super) fn history(text: &str) -> Result<History, String> {
 }
 
 pub(super) fn cache(text: &str) -> Result<u64, String> {
-    let bytes = size(text).ok_or("expected a number of bytes with a unit, as in 512MiB or 4GB")?;
+    let bytes =
+        mundi_node::parse_size(text).ok_or("expected a number of bytes with a unit, as in 512MiB or 4GB")?;
     if bytes < MIN_CACHE { Err("expected at least 1MiB".to_owned()) } else { Ok(bytes) }
-}
-
-/// A number of bytes: `kB`, `MB`, `GB`, `TB` count in thousands, `KiB` and so on and the letter alone in 1024s.
-fn size(text: &str) -> Option<u64> {
-    let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let unit = unit.trim().to_ascii_lowercase();
-    let (letter, base) = match unit.strip_suffix("ib") {
-        Some(letter) if !letter.is_empty() => (letter, 1024_u64),
-        Some(_) => return None,
-        None => match unit.strip_suffix('b') {
-            Some(letter) => (letter, 1000),
-            None => (unit.as_str(), 1024),
-        },
-    };
-    let power = ["", "k", "m", "g", "t"].iter().position(|known| *known == letter)?;
-    number.parse::<u64>().ok()?.checked_mul(base.checked_pow(u32::try_from(power).ok()?)?)
 }
 
 #[cfg(test)]
@@ -101,22 +85,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_have_units() {
-        for (text, bytes) in [
-            ("7", 7),
-            ("7B", 7),
-            ("512MiB", 512 << 20),
-            ("1GB", 1_000_000_000),
-            ("4 GiB", 4 << 30),
-            ("2g", 2 << 30),
-            ("64k", 64 << 10),
-            ("1tb", 1_000_000_000_000),
-        ] {
-            assert_eq!(size(text), Some(bytes), "{text}");
-        }
-        for text in ["", "MiB", "-1MB", "1.5GB", "1xb", "1iB", "1GBB", "99999999999TB"] {
-            assert_eq!(size(text), None, "{text}");
-        }
-        assert!(cache("1kB").is_err());
+    fn a_cache_has_a_least_size() {
+        assert_eq!(cache("4 GiB"), Ok(4 << 30));
+        assert!(cache("1kB").is_err() && cache("much").is_err());
     }
 }

@@ -1,6 +1,5 @@
 //! `mundi net`.
 
-use super::Output;
 use alloy_primitives::U256;
 use clap::{Args, Subcommand, ValueHint};
 use mundi_network::control::LinkChange;
@@ -29,7 +28,7 @@ and while it runs, in another shell:
 
 Exit status:
   0  all is well
-  1  a node ended by itself, or had to be killed at the end
+  1  a node failed: it ended by itself, with an error, or only when it was killed because it took too long
   2  the network cannot be made or run, or an order was refused")]
 pub(crate) struct NetArgs {
     #[command(subcommand)]
@@ -42,17 +41,46 @@ pub(crate) enum NetCommand {
     Dkg(NetDkgArgs),
     Up(NetUpArgs),
     /// End a network that runs: all its nodes in good order, and then what runs them.
+    ///
+    /// It also ends nodes whose supervisor was killed.
+    #[command(after_help = "\
+Examples:
+  mundi net down                    the network in ./mundi-net, or the one right here
+  mundi net down seven
+
+Exit status:
+  0  all have ended in good order, or none ran
+  1  a node failed, or had to be killed")]
     Down(NetDirArgs),
     Status(NetStatusArgs),
     /// End a node as a power failure does.
+    #[command(after_help = "Examples:\n  mundi net kill 2\n  mundi net kill node2 --dir seven")]
     Kill(NetNodeArgs),
     /// End a node in good order.
+    #[command(after_help = "\
+Examples:
+  mundi net stop 2
+  mundi net stop node2 --dir seven
+
+Exit status:
+  0  it has ended in good order
+  1  it ended with an error, or had to be killed")]
     Stop(NetNodeArgs),
     /// Start a node again; one that runs is ended first, in good order.
+    #[command(after_help = "\
+Examples:
+  mundi net restart 2
+  mundi net restart node2 --dir seven
+
+Exit status:
+  0  it is starting
+  1  it is starting, and before that it ended with an error, or had to be killed")]
     Restart(NetNodeArgs),
     /// Let a node sleep: it keeps its connections and does nothing.
+    #[command(after_help = "Examples:\n  mundi net pause 2\n  mundi net pause node2 --dir seven")]
     Pause(NetNodeArgs),
     /// Wake a node up.
+    #[command(after_help = "Examples:\n  mundi net resume 2\n  mundi net resume node2 --dir seven")]
     Resume(NetNodeArgs),
     Partition(NetPartitionArgs),
     Heal(NetHealArgs),
@@ -64,7 +92,7 @@ pub(crate) enum NetCommand {
 /// The keys, and the shares of the key under which the validators sign together, are made by this one program, which knows them all
 /// while it makes them. That is for networks of one owner; with --dkg the validators make the shared key themselves.
 ///
-/// The genesis gives money to the accounts that developers' tools know.
+/// The genesis gives money to the accounts that developers' tools know, unless there is a file of your own.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -73,8 +101,9 @@ Examples:
   mundi net new --hosts 10.0.0.7,10.0.0.8,10.0.0.9,10.0.0.10
                                                   one on each of these hosts; see deploy/network.md
   mundi net new --dkg && mundi net dkg            nobody ever knows the secret of the group key
+  mundi net new --genesis genesis.json            your own first block; its `config` has \"equalTimestamps\": true
 
-Ports: JSON-RPC 8545, figures 9100, peers 30400, behind the proxy 30500; node I has the I-th from there on. With --base-port P they
+Ports: JSON-RPC 8545, figures 9545, peers 30400, behind the proxy 30500; node I has the I-th from there on. With --base-port P they
 begin at P, P + 100, P + 200 and P + 300.")]
 pub(crate) struct NetNewArgs {
     /// How many validators: 1 to 100. With --hosts as many as hosts, unless it is said.
@@ -92,6 +121,10 @@ pub(crate) struct NetNewArgs {
     /// First of the ports that the network takes.
     #[arg(long, value_name = "PORT")]
     pub(crate) base_port: Option<u16>,
+    /// The genesis file, as geth has it [default: one is made].
+    #[arg(long, value_name = "GENESIS.json", value_hint = ValueHint::FilePath)]
+    #[arg(conflicts_with_all = ["chain_id", "accounts", "balance", "mnemonic"])]
+    pub(crate) genesis: Option<PathBuf>,
     /// EIP-155 chain id.
     #[arg(long, value_name = "ID", default_value_t = 31337)]
     pub(crate) chain_id: u64,
@@ -187,14 +220,18 @@ pub(crate) struct NetDirArgs {
 /// Show how the nodes of a network that runs are.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Examples:
+  mundi net status
+  mundi net status seven --json | jq .chain.height
+
 LAG is how many payloads are ordered and not executed yet; FINALITY is from proposal to finality, over the last twenty
 seconds; TX/S is transactions in blocks, over the last five.")]
 pub(crate) struct NetStatusArgs {
     #[command(flatten)]
     pub(crate) dir: NetDirArgs,
-    /// What to print.
-    #[arg(long, value_name = "FORMAT", default_value = "table")]
-    pub(crate) output: Output,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -235,6 +272,10 @@ pub(crate) struct NetPartitionArgs {
 
 /// Open all links between nodes again.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mundi net heal                   nobody is separated any more
+  mundi net heal --links           and all links are as good as new")]
 pub(crate) struct NetHealArgs {
     /// Forget delays, losses and limits too.
     #[arg(long)]

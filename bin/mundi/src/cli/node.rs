@@ -9,6 +9,10 @@ use std::path::PathBuf;
 /// The chain is in a folder and goes on from where it was, however the node ended. The first time it needs a genesis file, or a
 /// built-in chain. Ctrl-C and SIGTERM end it in good order, a second one at once.
 ///
+/// With the keys of a validator (--consensus.network, --consensus.validator) it orders transactions together with the others of its
+/// network: `mundi net new` makes such keys and settings. With --follow it follows a network through any of its nodes, and believes
+/// nothing but certificates under the network's group key (--group-key); it needs no genesis file.
+///
 /// Every setting is a flag, a variable and a key of a file: --http.port 8545, MUNDI_HTTP_PORT=8545, and `port = 8545` below `[http]`.
 /// Flags go before variables, and these before the file. `mundi config default` prints a file with all of them.
 #[derive(Debug, Args)]
@@ -17,6 +21,8 @@ Examples:
   mundi node --genesis genesis.json                      a new chain, in the default folder
   mundi node                                             and on it goes
   mundi node --config node.toml --metrics
+  mundi node --follow http://HOST:8545 --group-key HEX --datadir follower --http.port 9000
+                                                         a follower: `groupKey` in network.json is the key
   mundi import --genesis genesis.json chain.rlp && mundi node --no-mine
   mundi node --http.api eth,net,web3 --http.addr 0.0.0.0 --http.corsdomain https://app.example.org
 

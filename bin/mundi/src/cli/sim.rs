@@ -26,6 +26,9 @@ const MOST_SEEDS: u64 = 1_000_000;
 ///
 /// --seed N runs each of the scenarios with that seed. --seeds N makes N runs in all: run number I has the seed I, and scenarios take
 /// turns, so that a campaign goes on with --from where another one ended.
+///
+/// `mundi sim wan` breaks nothing: it measures how long payloads take over the distances of a world, and has options of its own
+/// (--validators, --regions, --payload and more: `mundi sim wan --help`).
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 #[command(after_help = "\

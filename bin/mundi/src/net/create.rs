@@ -5,8 +5,8 @@ use eyre::WrapErr as _;
 use getrandom::SysRng;
 use mundi_chain::{DeveloperGenesis, Genesis};
 use mundi_consensus::{deal, introduce};
-use mundi_network::{DEFAULT_PORTS, Dealt, DealtNode, NewNetwork, Placement, Ports};
-use mundi_node::genesis_to_json;
+use mundi_network::{DEFAULT_PORTS, Dealt, DealtNode, NewNetwork, Placement, Ports, quoted};
+use mundi_node::{genesis_to_json, read_genesis};
 use mundi_rpc_dev::{DEFAULT_DERIVATION_PATH, DEFAULT_MNEMONIC, developer_accounts};
 use rand_core::UnwrapErr;
 use std::{
@@ -50,8 +50,17 @@ pub(super) fn run(args: &NetNewArgs) -> eyre::Result<Verdict> {
     Ok(Verdict::Right)
 }
 
-/// Rich accounts, and the time at which the network is made.
+/// That of the file, or one with rich accounts and the time at which the network is made.
 fn genesis(args: &NetNewArgs) -> eyre::Result<Genesis> {
+    if let Some(file) = &args.genesis {
+        let genesis = read_genesis(file)?;
+        eyre::ensure!(
+            genesis.spec.least_interval() == 0,
+            "{}: validators make several blocks in a second, which this genesis does not allow: it needs `\"equalTimestamps\": true` in its `config`",
+            file.display()
+        );
+        return Ok(genesis);
+    }
     let words = args.mnemonic.as_deref().unwrap_or(DEFAULT_MNEMONIC);
     let signers = developer_accounts(words, args.accounts, DEFAULT_DERIVATION_PATH)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -72,20 +81,18 @@ fn report(
     genesis: &Genesis,
     public: &mundi_consensus::NetworkFile,
 ) -> String {
-    let dir = args.dir.display();
+    let (dir, word) = (args.dir.display(), quoted(&args.dir));
     let count = public.validators.len();
     let many = if count == 1 { "" } else { "s" };
     let mut text = format!(
         "Made a network of {count} validator{many} in {dir}\n\n\
          chain      {}, first block {}\n\
          group key  {}\n\
-         accounts   {} with {} ether each{}\n",
-        args.chain_id,
+         accounts   {}\n",
+        genesis.spec.chain_id(),
         genesis.hash,
         if public.has_key() { public.group_key.to_string() } else { "none yet".into() },
-        args.accounts,
-        alloy_primitives::utils::format_ether(args.balance).trim_end_matches('0').trim_end_matches('.'),
-        if args.mnemonic.is_none() { ": those of `mundi dev`, whose keys everybody knows" } else { "" },
+        accounts(args),
     );
     match &network.placement {
         Placement::Local(ports) => {
@@ -93,7 +100,7 @@ fn report(
             let (first, last) = (ports.rpc, ports.rpc + last);
             let ports = if count == 1 { format!("{first}") } else { format!("{first} to {last}") };
             let up =
-                if args.dir.as_os_str() == super::DEFAULT_DIR { String::new() } else { format!(" {dir}") };
+                if args.dir.as_os_str() == super::DEFAULT_DIR { String::new() } else { format!(" {word}") };
             let _ =
                 write!(text, "JSON-RPC   127.0.0.1, port{} {ports}\n\n", if count == 1 { "" } else { "s" },);
             if !public.has_key() {
@@ -110,10 +117,25 @@ fn report(
                 let _ = writeln!(text, "  {dir}/node{number}  to the host of {}", member.address);
             }
             if !public.has_key() {
-                let _ = writeln!(text, "On each of them at the same time: mundi net dkg {dir} --node I");
+                let _ = writeln!(text, "On each of them at the same time: mundi net dkg {word} --node I");
             }
-            let _ = writeln!(text, "There: cd {dir}/nodeI && mundi node --config mundi.toml");
+            let _ = writeln!(
+                text,
+                "There: cd {} && mundi node --config mundi.toml",
+                quoted(&args.dir.join("nodeI"))
+            );
         }
     }
     text
+}
+
+/// Who has money.
+fn accounts(args: &NetNewArgs) -> String {
+    if let Some(file) = &args.genesis {
+        return format!("those of {}", file.display());
+    }
+    let ether = alloy_primitives::utils::format_ether(args.balance);
+    let whose =
+        if args.mnemonic.is_none() { ": those of `mundi dev`, whose keys everybody knows" } else { "" };
+    format!("{} with {} ether each{whose}", args.accounts, ether.trim_end_matches('0').trim_end_matches('.'))
 }

@@ -12,7 +12,7 @@ use mundi_consensus::{
     NetworkFile, ValidatorFile,
     dkg::{Ceremony, DkgConfig, DkgOutcome, Timeouts, run as make},
 };
-use mundi_network::{Layout, NodePlace};
+use mundi_network::{Layout, NodePlace, quoted};
 use std::{
     fmt::Write as _,
     io::{BufRead as _, BufReader, Read},
@@ -39,8 +39,7 @@ pub(super) fn run(args: &NetDkgArgs) -> eyre::Result<Verdict> {
 
 /// Takes part as one node, and puts the key and the share where they belong.
 fn take_part(args: &NetDkgArgs, dir: &Path, node: &NodePlace) -> eyre::Result<Verdict> {
-    // The ceremony names the peers a second time, which the network remarks upon.
-    log::start(LogFormat::Pretty, "info,commonware_p2p=error")?;
+    log::start(LogFormat::Pretty, "info")?;
     let (public, secret) = (dir.join("network.json"), node.dir.join("validator.json"));
     let network = NetworkFile::read(&public)?;
     let mut validator = ValidatorFile::read(&secret)?;
@@ -123,7 +122,11 @@ fn run_all(args: &NetDkgArgs, layout: &Layout) -> eyre::Result<Verdict> {
     wait(participants)?;
     let network = NetworkFile::read(&public)?;
     network.committee()?;
-    let up = if layout.dir == Path::new(DEFAULT_DIR) { String::new() } else { format!(" {dir}") };
+    let up = if layout.dir == Path::new(DEFAULT_DIR) {
+        String::new()
+    } else {
+        format!(" {}", quoted(&layout.dir))
+    };
     let text = format!(
         "\nThe validators made their group key, and each has its share of it.\n\n\
          group key  {}\n\n\

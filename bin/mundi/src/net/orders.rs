@@ -1,8 +1,8 @@
 //! Orders to a network that runs.
 
-use crate::{Verdict, cli::Output, console};
+use crate::{Verdict, console};
 use mundi_network::{
-    Layout, NodeState, Snapshot,
+    Layout, NodeState, OrphanEnd, Snapshot,
     control::{Answer, Order, ask},
     dashboard::{Paint, summary, table},
 };
@@ -17,6 +17,10 @@ const ORPHANS: Duration = Duration::from_secs(30);
 pub(super) fn give(layout: &Layout, order: &Order) -> eyre::Result<Verdict> {
     match ask(layout, order, PATIENCE)? {
         Answer::Done(text) => console::print(format!("{text}\n").as_bytes())?,
+        Answer::Failed(text) => {
+            console::print(format!("{text}\n").as_bytes())?;
+            return Ok(Verdict::Wrong);
+        }
         Answer::Refused(reason) => eyre::bail!(reason),
         Answer::Status(snapshot) => show(&snapshot)?,
     }
@@ -33,27 +37,34 @@ pub(super) fn down(layout: &Layout) -> eyre::Result<Verdict> {
         console::print(format!("the network in {} does not run\n", layout.dir.display()).as_bytes())?;
         return Ok(Verdict::Right);
     }
+    let mut verdict = Verdict::Right;
     for orphan in &orphans {
-        if !orphan.end(ORPHANS) {
-            let pid = orphan.pid.map_or("?".into(), |pid| pid.to_string());
-            eyre::bail!("{} (process {pid}) does not end, whatever it is told", orphan.name);
-        }
-        console::print(
-            format!("{}, left over from a supervisor that died, is ended\n", orphan.name).as_bytes(),
-        )?;
+        let how = match orphan.end(ORPHANS) {
+            OrphanEnd::InOrder => "is ended",
+            OrphanEnd::Killed => {
+                verdict = Verdict::Wrong;
+                "took too long to end and is killed"
+            }
+            OrphanEnd::Alive => {
+                let pid = orphan.pid.map_or("?".into(), |pid| pid.to_string());
+                eyre::bail!("{} (process {pid}) does not end, whatever it is told", orphan.name);
+            }
+        };
+        let text = format!("{}, left over from a supervisor that died, {how}\n", orphan.name);
+        console::print(text.as_bytes())?;
     }
-    Ok(Verdict::Right)
+    Ok(verdict)
 }
 
-pub(super) fn status(layout: &Layout, output: Output) -> eyre::Result<Verdict> {
-    match (ask(layout, &Order::Status, PATIENCE)?, output) {
-        (Answer::Status(snapshot), Output::Json) => {
+pub(super) fn status(layout: &Layout, json: bool) -> eyre::Result<Verdict> {
+    match (ask(layout, &Order::Status, PATIENCE)?, json) {
+        (Answer::Status(snapshot), true) => {
             let mut json = serde_json::to_vec_pretty(&snapshot)?;
             json.push(b'\n');
             console::print(&json)?;
         }
-        (Answer::Status(snapshot), Output::Table) => show(&snapshot)?,
-        (Answer::Done(text) | Answer::Refused(text), _) => eyre::bail!(text),
+        (Answer::Status(snapshot), false) => show(&snapshot)?,
+        (Answer::Done(text) | Answer::Failed(text) | Answer::Refused(text), _) => eyre::bail!(text),
     }
     Ok(Verdict::Right)
 }
@@ -61,13 +72,20 @@ pub(super) fn status(layout: &Layout, output: Output) -> eyre::Result<Verdict> {
 /// Prints how everything is.
 pub(super) fn show(snapshot: &Snapshot) -> eyre::Result<()> {
     let mut lines = table(snapshot, Paint { color: console::wants_color() });
+    lines.extend(failures(snapshot));
+    lines.extend([String::new(), summary(snapshot), String::new()]);
+    console::print(lines.join("\n").as_bytes())
+}
+
+/// How nodes that failed ended, and what they said last.
+pub(crate) fn failures(snapshot: &Snapshot) -> Vec<String> {
+    let mut lines = Vec::new();
     for node in snapshot.nodes.iter().filter(|node| node.state == NodeState::Failed) {
         lines.push(String::new());
         lines.push(format!("{} failed: {}", node.name, node.ended.as_deref().unwrap_or("?")));
         lines.extend(node.last_lines.iter().map(|line| format!("  {line}")));
     }
-    lines.extend([String::new(), summary(snapshot), String::new()]);
-    console::print(lines.join("\n").as_bytes())
+    lines
 }
 
 /// Groups as they are typed: `0,1|2,3`, or one after another.

@@ -8,7 +8,9 @@ use mundi_network::{
     Layout, NodeState, Shown, ShownLine, Snapshot, Supervisor, SupervisorConfig,
     control::{Answer, Order, ask},
     dashboard::{Paint, Screen, Size, frame, log_line},
+    quoted,
 };
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
     collections::VecDeque,
     convert::Infallible,
@@ -21,8 +23,8 @@ use std::{
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::{oneshot, watch},
-    time::{MissedTickBehavior, interval},
+    sync::watch,
+    time::{MissedTickBehavior, interval, timeout},
 };
 
 /// Threads of the supervisor: it mostly waits, and hands on what nodes say to each other.
@@ -31,6 +33,8 @@ const THREADS: usize = 2;
 const KEPT: usize = 500;
 /// How often the screen is drawn.
 const DRAW: Duration = Duration::from_millis(500);
+/// How long the last lines may take to arrive after all has ended.
+const LAST_LINES: Duration = Duration::from_secs(5);
 /// How long a network in the background may take to come up.
 const COME_UP: Duration = Duration::from_secs(60);
 /// How often it is asked whether it has.
@@ -41,8 +45,9 @@ pub(super) fn run(args: &NetUpArgs) -> eyre::Result<Verdict> {
     let network = NetworkFile::read(&layout.dir.join("network.json"))?;
     eyre::ensure!(
         network.has_key(),
-        "the validators in {dir} have no group key yet: they make it with `mundi net dkg {dir}`",
-        dir = layout.dir.display()
+        "the validators in {} have no group key yet: they make it with `mundi net dkg {}`",
+        layout.dir.display(),
+        quoted(&layout.dir)
     );
     if args.detach {
         return detach(args, &layout);
@@ -70,21 +75,18 @@ async fn supervise(
     args: &NetUpArgs,
     config: SupervisorConfig,
     layout: Layout,
-    mut interrupt: Interrupt,
+    interrupt: Interrupt,
 ) -> eyre::Result<Verdict> {
     let mut hangup = signal(SignalKind::hangup()).wrap_err("cannot listen for the end of the terminal")?;
     let (mut supervisor, shown) = Supervisor::start(config).await?;
-    let (stop, mut stopped) = oneshot::channel();
-    // Nobody is there any more if all has ended by then.
-    let wait = move || stop.send(interrupt.wait());
-    thread::Builder::new().name("interrupt".into()).spawn(wait).wrap_err("cannot start a thread")?;
+    let stopped = interrupt.in_background()?;
     let snapshots = supervisor.snapshots();
     let (leave, leaving) = watch::channel(false);
     let mut view = View::new(args, &layout, shown)?;
     let end = async {
         tokio::select! {
             last = supervisor.ended() => return last,
-            _ = &mut stopped => {}
+            _ = stopped => {}
             _ = hangup.recv() => {}
         }
         leave.send_replace(true);
@@ -94,7 +96,7 @@ async fn supervise(
         last = end => last,
         never = view.show(snapshots, leaving) => match never {},
     };
-    view.finish();
+    view.finish().await;
     if !args.silent {
         orders::show(&last)?;
     }
@@ -183,16 +185,21 @@ impl View {
     }
 
     /// Says what has not been said yet, on the usual screen.
-    fn finish(&mut self) {
+    async fn finish(&mut self) {
         self.screen = None;
-        while let Ok(line) = self.shown.try_recv() {
-            self.take(line);
-        }
+        let rest = async {
+            while let Some(line) = self.shown.recv().await {
+                self.take(line);
+            }
+        };
+        // A disk that hangs holds up the journal.
+        let _ = timeout(LAST_LINES, rest).await;
     }
 }
 
 /// Starts a supervisor in the background, and waits until all nodes answer.
 fn detach(args: &NetUpArgs, layout: &Layout) -> eyre::Result<Verdict> {
+    let interrupt = Interrupt::listen()?;
     let mut errors = tempfile::tempfile().wrap_err("cannot make a temporary file")?;
     let mut command = Command::new(program()?);
     command.args(["net", "up", "--silent", "--seed", &args.seed.to_string()]);
@@ -209,8 +216,16 @@ fn detach(args: &NetUpArgs, layout: &Layout) -> eyre::Result<Verdict> {
         .process_group(0)
         .spawn()
         .wrap_err("cannot start the supervisor")?;
+    let mut stopped = interrupt.in_background()?;
     let begun = Instant::now();
     loop {
+        if stopped.try_recv().is_ok() {
+            console::warn("ending all nodes; once more to leave without waiting for them");
+            // It can only have ended, and then there is nothing to wait for.
+            let _ = kill_process(Pid::from_child(&child), Signal::TERM);
+            child.wait().wrap_err("cannot wait for the supervisor")?;
+            return Ok(Verdict::Stopped);
+        }
         if child.try_wait().wrap_err("cannot wait for the supervisor")?.is_some() {
             let mut text = String::new();
             errors.rewind().and_then(|()| errors.read_to_string(&mut text)).unwrap_or_default();
@@ -219,12 +234,13 @@ fn detach(args: &NetUpArgs, layout: &Layout) -> eyre::Result<Verdict> {
             eyre::ensure!(!text.is_empty(), "the network did not come up: {} says why", log.display());
             eyre::bail!("{text}");
         }
-        // Nobody answers at the very beginning.
-        if let Ok(Answer::Status(snapshot)) = ask(layout, &Order::Status, COME_UP) {
+        // At the very beginning nobody answers, or another supervisor, because of which this one ends.
+        let is_there = layout.supervisor() == Some(Some(child.id()));
+        if is_there && let Ok(Answer::Status(snapshot)) = ask(layout, &Order::Status, COME_UP) {
             let is_coming = snapshot.nodes.iter().any(|node| node.state == NodeState::Starting);
             if !is_coming || begun.elapsed() > COME_UP {
                 orders::show(&snapshot)?;
-                let dir = layout.dir.display();
+                let dir = quoted(&layout.dir);
                 let text =
                     format!("\nIt runs in the background: mundi net status {dir}, mundi net down {dir}\n");
                 console::print(text.as_bytes())?;

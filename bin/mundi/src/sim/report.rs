@@ -1,7 +1,7 @@
 //! What a campaign came to.
 
-use crate::state::grouped;
 use comfy_table::{CellAlignment, Table, presets};
+use mundi_network::dashboard::grouped;
 use mundi_simulation::{Finished, ScenarioTally, Tally};
 use serde::Serialize;
 use std::{fmt, time::Duration};

@@ -1,7 +1,8 @@
 //! `mundi sim wan`.
 
 use super::{output, report::table};
-use crate::{Verdict, cli::SimWanArgs, console, state::grouped};
+use crate::{Verdict, cli::SimWanArgs, console};
+use mundi_network::dashboard::grouped;
 use mundi_simulation::{LATENCIES, Times, WanError, WanReport, WanSettings, wan};
 use serde::Serialize;
 use std::{fmt, time::Duration};

@@ -1,12 +1,13 @@
 //! `mundi state export` and `mundi state import`.
 
-use super::{config, grouped, open, share_bar, watched};
+use super::{config, open, share_bar, watched};
 use crate::{
     Verdict,
     cli::{ExportArgs, StateImportArgs},
     console, datadir, import,
 };
 use eyre::WrapErr as _;
+use mundi_network::dashboard::grouped;
 use mundi_state::{Config, Expected, StateFileReport, Store};
 use std::{
     ffi::OsString,

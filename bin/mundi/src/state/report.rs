@@ -1,6 +1,6 @@
 //! `mundi state stats` and `mundi state verify`.
 
-use super::{grouped, open, share_bar, watched};
+use super::{open, share_bar, watched};
 use crate::{
     Verdict,
     cli::{StatsArgs, VerifyArgs},
@@ -8,6 +8,7 @@ use crate::{
 };
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use eyre::WrapErr as _;
+use mundi_network::dashboard::grouped;
 use mundi_state::{EntryStats, Stats, Store, VerifyReport};
 use serde_json::json;
 use std::{fmt::Write as _, path::Path, time::Instant};

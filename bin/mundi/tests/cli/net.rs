@@ -1,6 +1,6 @@
 //! `mundi net` as a user meets it: making networks, and what is refused.
 
-use crate::command::{Folder, expect, mundi, refused, text};
+use crate::command::{Folder, command, expect, mundi, refused, text};
 use serde_json::Value;
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
@@ -25,7 +25,7 @@ fn a_new_network_has_all_its_files_and_says_what_to_do_with_them() {
         "77",
     ]);
     expect(&made, 0, "Made a network of 5 validators", "");
-    expect(&made, 0, &format!("mundi net up {dir}"), "");
+    expect(&made, 0, &format!("mundi net up '{dir}'"), "");
     expect(&made, 0, "ports 21000 to 21004", "");
     let network = json(&folder.read("net/network.json"));
     assert_eq!(network["validators"].as_array().unwrap().len(), 5);
@@ -62,11 +62,50 @@ fn each_network_has_keys_of_its_own() {
 }
 
 #[test]
+fn a_network_begins_with_a_genesis_of_ones_own() {
+    let folder = Folder::new("net-genesis");
+    let new = |name: &str, more: &[&str]| {
+        mundi(&[&["net", "new", "--validators", "1", "--dir", &folder.at(name)][..], more].concat())
+    };
+    expect(&new("first", &["--chain-id", "4242", "--accounts", "2"]), 0, "Made", "");
+    let file = folder.at("first/genesis.json");
+    let made = new("second", &["--genesis", &file]);
+    expect(&made, 0, "chain      4242, first block 0x", "");
+    expect(&made, 0, &format!("accounts   those of {file}"), "");
+    assert_eq!(folder.read("second/genesis.json"), folder.read("first/genesis.json"));
+    let hash = |name: &str| json(&folder.read(name))["genesisHash"].clone();
+    assert_eq!(hash("first/network.json"), hash("second/network.json"));
+
+    let mut genesis = json(&folder.read("first/genesis.json"));
+    genesis["config"]["equalTimestamps"] = false.into();
+    let slow = folder.file("slow.json", genesis.to_string().as_bytes());
+    let third = folder.at("third");
+    for (genesis, more, message) in [
+        (&*slow, &[][..], "it needs `\"equalTimestamps\": true` in its `config`"),
+        ("nowhere.json", &[], "cannot read the genesis file nowhere.json"),
+        (&file, &["--accounts", "1"], "cannot be used with"),
+        (&file, &["--chain-id", "1"], "cannot be used with"),
+    ] {
+        refused(&[&["net", "new", "--dir", &third, "--genesis", genesis][..], more].concat(), message);
+        assert!(!folder.0.join("third").exists(), "nothing is left behind");
+    }
+}
+
+#[test]
+fn a_network_is_made_right_here() {
+    let folder = Folder::new("net-here");
+    let made = command(&["net", "new", "--validators", "1", "--dir", "."]).current_dir(&folder.0).output();
+    expect(&made.unwrap(), 0, "mundi net up .", "");
+    let down = command(&["net", "down"]).current_dir(&folder.0).output();
+    expect(&down.unwrap(), 0, "the network in . does not run", "");
+}
+
+#[test]
 fn validators_make_their_group_key_together() {
     let folder = Folder::new("net-dkg");
     let dir = folder.at("net");
     let new = ["net", "new", "--dkg", "--dir", &dir, "--base-port", "21500"];
-    expect(&mundi(&new), 0, &format!("mundi net dkg {dir}"), "");
+    expect(&mundi(&new), 0, &format!("mundi net dkg '{dir}'"), "");
     let share = |node: usize| {
         json(&folder.read(&format!("net/node{node}/validator.json")))["share"].as_str().unwrap().to_owned()
     };

@@ -156,6 +156,18 @@ fn pooled_transactions_survive_an_orderly_end() {
 }
 
 #[test]
+fn blocks_go_on_when_nobody_reads_its_log_lines() {
+    let folder = folder("node-unheard");
+    let (data, genesis) = (folder.at("data"), folder.at("genesis.json"));
+    let mut node = Running::start_unheard(&["node", "--datadir", &data, "--genesis", &genesis]);
+    for nonce in 0..3 {
+        let receipt = node.call("eth_sendRawTransactionSync", &json!([transfer(nonce)]));
+        assert_eq!(receipt["status"], "0x1", "{nonce}");
+    }
+    assert_eq!(node.interrupt().code(), Some(0));
+}
+
+#[test]
 fn developers_methods_are_not_there() {
     let folder = folder("node-methods");
     let node = folder.node();

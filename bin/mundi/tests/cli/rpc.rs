@@ -29,6 +29,15 @@ pub(crate) struct Running {
 impl Running {
     /// Starts it on a free port and waits until it answers. Its log lines are JSON.
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::launch(arguments, true)
+    }
+
+    /// The same, and when it answers its standard error is closed.
+    pub(crate) fn start_unheard(arguments: &[&str]) -> Self {
+        Self::launch(arguments, false)
+    }
+
+    fn launch(arguments: &[&str], heard: bool) -> Self {
         let port = if arguments[0] == "dev" { "--port" } else { "--http.port" };
         let json: &[&str] = if arguments[0] == "dev" { &["--json"] } else { &["--log.format", "json"] };
         let mut child = command(&[arguments, &[port, "0"], json].concat())
@@ -49,7 +58,7 @@ impl Running {
                 let _ = config["endpoints"]["http"].as_str().map(|url| found.send(url.to_owned()));
             });
         }
-        follow(child.stderr.take().unwrap(), &log, found);
+        follow(child.stderr.take().unwrap(), &log, found, heard);
         let Ok(url) = address.recv_timeout(PATIENCE) else {
             let _ = child.kill();
             panic!("it does not answer: {}", log.lock().unwrap());
@@ -103,18 +112,22 @@ impl Drop for Running {
     }
 }
 
-/// Keeps log lines, and finds the address in them.
-fn follow(stderr: ChildStderr, log: &Arc<Mutex<String>>, found: mpsc::Sender<String>) {
+/// Keeps log lines, and finds the address in them. If they are not to be heard, reading ends with the address.
+fn follow(stderr: ChildStderr, log: &Arc<Mutex<String>>, found: mpsc::Sender<String>, heard: bool) {
     let log = Arc::clone(log);
     thread::spawn(move || {
-        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+        let mut stderr = Some(BufReader::new(stderr));
+        while let Some(reader) = &mut stderr {
+            let mut line = String::new();
+            if reader.read_line(&mut line).unwrap_or_default() == 0 {
+                return;
+            }
+            log.lock().unwrap().push_str(&line);
             let event: Value = serde_json::from_str(&line).unwrap_or_default();
             if let Some(url) = event["message"].as_str().and_then(|text| text.strip_prefix("HTTP at ")) {
+                stderr = stderr.filter(|_| heard);
                 let _ = found.send(url.to_owned());
             }
-            let mut log = log.lock().unwrap();
-            log.push_str(&line);
-            log.push('\n');
         }
     });
 }

@@ -7,7 +7,7 @@ use crate::{
     rpc::{Progress, Rpc},
 };
 use mundi_network::{
-    Layout, NodeState, Ports, Snapshot,
+    Layout, NodeState, OrphanEnd, Ports, Snapshot,
     control::{Answer, Order, ask},
 };
 use std::{
@@ -240,7 +240,7 @@ impl Drop for Network {
             let _ = Command::new("kill").args(["-KILL", &supervisor.to_string()]).status();
         }
         for orphan in self.layout.orphans() {
-            if !orphan.end(END) {
+            if orphan.end(END) == OrphanEnd::Alive {
                 println!("{} (process {:?}) is still there", orphan.name, orphan.pid);
             }
         }

@@ -1,7 +1,7 @@
 //! Asking a supervisor.
 
 use super::message::{Answer, Order};
-use crate::layout::Layout;
+use crate::{layout::Layout, shell::quoted};
 use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     os::unix::net::UnixStream,
@@ -15,7 +15,7 @@ const MAX_ANSWER: u64 = 8 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
     /// Nobody is there.
-    #[error("the network in {} does not run: start it with `mundi net up {}`", .0.display(), .0.display())]
+    #[error("the network in {} does not run: start it with `mundi net up {}`", .0.display(), quoted(.0))]
     NotRunning(std::path::PathBuf),
     /// The connection.
     #[error("the supervisor of {} does not answer: {error}", dir.display())]

@@ -107,6 +107,8 @@ impl LinkChange {
 pub enum Answer {
     /// It is done.
     Done(String),
+    /// It is done, and a node failed: it ended by itself, with an error, or only when it was killed.
+    Failed(String),
     /// It is not done, and why.
     Refused(String),
     /// How everything is.

@@ -37,6 +37,8 @@ impl Screen {
             quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON);
             // Asleep, it would hold up the nodes, whose log lines nobody would read.
             quiet.special_codes[SpecialCodeIndex::VSUSP] = 0;
+            // Ctrl-\ would leave the nodes without a supervisor, and the terminal as it is now.
+            quiet.special_codes[SpecialCodeIndex::VQUIT] = 0;
             termios::tcsetattr(io::stdin(), OptionalActions::Now, &quiet)?;
         }
         let screen = Self { before };

@@ -1,5 +1,7 @@
 //! Text in columns and colours.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 /// Colours, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paint {
@@ -45,7 +47,7 @@ impl Paint {
 }
 
 /// 1234567 as 1,234,567.
-pub(super) fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -55,6 +57,12 @@ pub(super) fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// The time of the day in UTC.
+pub fn time_of_day(now: SystemTime) -> String {
+    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() % 86_400;
+    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 /// Seconds, in a unit that fits.
@@ -104,10 +112,12 @@ pub(super) fn fit(text: &str, columns: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(time_of_day(UNIX_EPOCH + Duration::from_secs(86_400 * 3 + 3_723)), "01:02:03");
         assert_eq!([span(0.1434), span(2.04), span(125.0)], ["143 ms", "2.0 s", "2 min 5 s"]);
         assert_eq!([long_span(59), long_span(3_700), long_span(90_000)], ["59 s", "1 h 1 min", "1 d 1 h"]);
         assert_eq!([rate(0.0), rate(3.25), rate(8412.4)], ["0", "3.2", "8,412"]);

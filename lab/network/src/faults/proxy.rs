@@ -65,7 +65,7 @@ impl ProxyConfig {
 /// Why a proxy does not start.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot listen on {address} for the peers of node {node}: {error}; if another network runs, stop it or give this one other ports"
+    "cannot listen on {address} for the peers of node {node}: {error}; if another network runs, end it, or make this one with other ports (`mundi net new --base-port`)"
 )]
 pub struct ProxyError {
     /// In front of which node.

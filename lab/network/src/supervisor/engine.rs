@@ -2,7 +2,7 @@
 
 use super::{
     SupervisorConfig,
-    node::{Next, Node},
+    node::{Ending, Node},
     process::{self, Launch},
     readings::Sample,
 };
@@ -39,7 +39,8 @@ struct Asked {
 /// Somebody who waits for the end of a node.
 struct Waiter {
     node: usize,
-    text: String,
+    /// For what.
+    end: End,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -128,15 +129,20 @@ impl Engine {
     }
 
     fn over(&mut self) {
+        let failed = self.nodes.iter().filter(|node| node.state() == NodeState::Failed);
+        let failed: Vec<_> =
+            failed.map(|node| format!("{} ({})", node.name(), node.how_it_ended())).collect();
         let text = match self.ending {
-            Some(_) => format!("{} ended", count(self.nodes.len())),
+            Some(_) if failed.is_empty() => format!("{} ended", count(self.nodes.len())),
+            Some(_) => format!("{} ended; failed: {}", count(self.nodes.len()), failed.join(", ")),
             None => "no node came up, and that is all".to_owned(),
         };
         self.journal.say(&text);
+        let done = if failed.is_empty() { Answer::Done(text) } else { Answer::Failed(text) };
         // It would do no harm: whoever asks looks at the lock first.
         let _ = std::fs::remove_file(self.config.layout.socket());
         for answer in self.ending.take().into_iter().flatten() {
-            let _ = answer.send(Answer::Done(text.clone()));
+            let _ = answer.send(done.clone());
         }
     }
 
@@ -170,18 +176,28 @@ impl Engine {
         if node.starts != starts {
             return;
         }
-        let next = node.ended(status);
+        let Ending { told, then_start } = node.ended(status);
+        let (name, how) = (node.name().to_owned(), node.how_it_ended());
+        let failed = node.state() == NodeState::Failed;
         let text = match node.state() {
-            NodeState::Failed => format!("error: {} ended by itself: {}", node.name(), node.how_it_ended()),
-            state => format!("{} is {state}: {}", node.name(), node.how_it_ended()),
+            NodeState::Failed if told => format!("{name} did not end in good order: {how}"),
+            NodeState::Failed => format!("{name} ended by itself: {how}"),
+            state => format!("{name} is {state}"),
         };
-        self.journal.say(&text);
-        if next == Next::Start && self.ending.is_none() {
+        self.journal.say(&if failed { format!("error: {text}") } else { format!("{text}: {how}") });
+        let starts = then_start && self.ending.is_none();
+        if starts {
             self.start(number);
         }
-        for Waiter { text, answer, .. } in self.waiters.extract_if(.., |waiter| waiter.node == number) {
+        for Waiter { end, answer, .. } in self.waiters.extract_if(.., |waiter| waiter.node == number) {
+            let done = match (end, failed) {
+                (End::Restart, false) if starts => self.nodes[number].is_starting(),
+                (End::Restart, true) if starts => Answer::Failed(format!("{text}; it is started again")),
+                (_, true) => Answer::Failed(text.clone()),
+                (_, false) => Answer::Done(text.clone()),
+            };
             // Whoever has gone away needs no answer.
-            let _ = answer.send(Answer::Done(text));
+            let _ = answer.send(done);
         }
     }
 
@@ -273,38 +289,23 @@ impl Engine {
             Err(reason) => return drop(answer.send(Answer::Refused(reason))),
         };
         let node = &mut self.nodes[number];
-        let name = node.name().to_owned();
         if !node.state().runs() {
             let now = match end {
                 End::Restart => {
                     self.start(number);
-                    match self.nodes[number].state() {
-                        NodeState::Failed => {
-                            Answer::Refused(format!("{name} {}", self.nodes[number].how_it_ended()))
-                        }
-                        _ => Answer::Done(format!("{name} is starting")),
-                    }
+                    self.nodes[number].is_starting()
                 }
-                _ => Answer::Refused(format!("{name} does not run: it is {}", node.state())),
+                _ => Answer::Refused(format!("{} does not run: it is {}", node.name(), node.state())),
             };
             return drop(answer.send(now));
         }
         let until = Instant::now() + self.config.patience;
-        let text = match end {
-            End::Kill => {
-                node.kill();
-                format!("{name} is killed")
-            }
-            End::Stop => {
-                node.stop(false, until);
-                format!("{name} is stopped")
-            }
-            End::Restart => {
-                node.stop(true, until);
-                format!("{name} is starting")
-            }
-        };
-        self.waiters.push(Waiter { node: number, text, answer });
+        match end {
+            End::Kill => node.kill(),
+            End::Stop => node.stop(false, until),
+            End::Restart => node.stop(true, until),
+        }
+        self.waiters.push(Waiter { node: number, end, answer });
     }
 
     fn pause(&mut self, name: &str) -> Result<Answer, String> {

@@ -5,6 +5,7 @@ use super::{
     readings::{Readings, Sample},
 };
 use crate::{
+    control::Answer,
     layout::NodePlace,
     snapshot::{NodeState, NodeView},
 };
@@ -37,11 +38,13 @@ pub(super) struct Node {
     last_lines: Vec<String>,
 }
 
-/// What is to be done when a node has ended.
+/// The end of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    Nothing,
-    Start,
+pub(super) struct Ending {
+    /// Whether it was told to end.
+    pub(super) told: bool,
+    /// Whether it is to be started again.
+    pub(super) then_start: bool,
 }
 
 impl Node {
@@ -90,14 +93,25 @@ impl Node {
         }
     }
 
+    /// What came of starting it.
+    pub(super) fn is_starting(&self) -> Answer {
+        match self.state {
+            NodeState::Failed => Answer::Refused(format!("{} {}", self.name(), self.how_it_ended())),
+            _ => Answer::Done(format!("{} is starting", self.name())),
+        }
+    }
+
     fn signal(&self, signals: &[Signal]) {
         for signal in signals {
             self.process.iter().for_each(|process| process.signal(*signal));
         }
     }
 
-    /// Tells it to end in good order.
+    /// Tells it to end in good order, unless it is being killed.
     pub(super) fn stop(&mut self, then_start: bool, until: Instant) {
+        if matches!(self.wish, Some(Wish::Kill | Wish::Stop { overdue: true, .. })) {
+            return;
+        }
         // One that sleeps has to wake up to end.
         self.signal(&[Signal::TERM, Signal::CONT]);
         self.wish = Some(Wish::Stop { then_start, until, overdue: false });
@@ -150,31 +164,30 @@ impl Node {
     }
 
     /// It has ended.
-    pub(super) fn ended(&mut self, status: io::Result<ExitStatus>) -> Next {
+    pub(super) fn ended(&mut self, status: io::Result<ExitStatus>) -> Ending {
         let process = self.process.take();
-        let how = match &status {
+        let mut how = match &status {
             Ok(status) => describe(*status),
             Err(error) => format!("it cannot be waited for: {error}"),
         };
         // A signal may reach it before it listens for signals.
         let in_order =
             status.is_ok_and(|status| status.success() || status.signal() == Some(Signal::TERM.as_raw()));
-        let (state, next) = match self.wish.take() {
-            Some(Wish::Kill) => (NodeState::Killed, Next::Nothing),
-            Some(Wish::Stop { then_start, overdue, .. }) if in_order || overdue => {
-                let next = if then_start { Next::Start } else { Next::Nothing };
-                (if overdue { NodeState::Killed } else { NodeState::Stopped }, next)
-            }
-            Some(Wish::Stop { then_start: true, .. }) => (NodeState::Failed, Next::Start),
-            _ => (NodeState::Failed, Next::Nothing),
+        let wish = self.wish.take();
+        self.state = match wish {
+            Some(Wish::Kill) => NodeState::Killed,
+            Some(Wish::Stop { .. }) if in_order => NodeState::Stopped,
+            _ => NodeState::Failed,
         };
-        self.state = state;
+        if matches!(wish, Some(Wish::Stop { overdue: true, .. })) {
+            how.push_str(", after it took too long to end");
+        }
         self.ended = Some(how);
-        self.last_lines = match state {
+        self.last_lines = match self.state {
             NodeState::Failed => process.map(|process| process.last_lines()).unwrap_or_default(),
             _ => Vec::new(),
         };
-        next
+        Ending { told: wish.is_some(), then_start: matches!(wish, Some(Wish::Stop { then_start: true, .. })) }
     }
 
     pub(super) fn view(&self, apart: bool) -> NodeView {
@@ -223,6 +236,10 @@ mod tests {
         Ok(ExitStatus::from_raw(code << 8))
     }
 
+    fn killed() -> io::Result<ExitStatus> {
+        Ok(ExitStatus::from_raw(9))
+    }
+
     #[test]
     fn what_cannot_be_started_has_failed() {
         let node = node();
@@ -236,31 +253,37 @@ mod tests {
     fn who_ends_unasked_has_failed_and_who_was_asked_has_stopped() {
         let now = Instant::now();
         let mut node = node();
-        assert_eq!((node.ended(exit(0)), node.state()), (Next::Nothing, NodeState::Failed));
+        let unasked = Ending { told: false, then_start: false };
+        let asked = Ending { told: true, then_start: false };
+        assert_eq!((node.ended(exit(0)), node.state()), (unasked, NodeState::Failed));
         node.stop(false, now);
-        assert_eq!((node.ended(exit(0)), node.state()), (Next::Nothing, NodeState::Stopped));
+        assert_eq!((node.ended(exit(0)), node.state()), (asked, NodeState::Stopped));
         node.stop(true, now);
-        assert_eq!((node.ended(exit(0)), node.state()), (Next::Start, NodeState::Stopped));
+        let again = Ending { then_start: true, ..asked };
+        assert_eq!((node.ended(exit(0)), node.state()), (again, NodeState::Stopped));
         node.stop(false, now);
-        assert_eq!((node.ended(exit(1)), node.state()), (Next::Nothing, NodeState::Failed));
+        assert_eq!((node.ended(exit(1)), node.state()), (asked, NodeState::Failed));
         assert_eq!(node.how_it_ended(), "exit status 1");
         node.kill();
-        let killed = Ok(ExitStatus::from_raw(9));
-        assert_eq!((node.ended(killed), node.state()), (Next::Nothing, NodeState::Killed));
+        // Whoever wants it stopped now comes too late.
+        node.stop(false, now);
+        assert_eq!((node.ended(killed()), node.state()), (asked, NodeState::Killed));
         assert_eq!(node.how_it_ended(), "signal 9");
     }
 
     #[test]
-    fn who_takes_too_long_is_killed_once() {
+    fn who_takes_too_long_is_killed_once_and_has_failed() {
         let now = Instant::now();
         let mut node = node();
         node.stop(false, now + SILENCE);
         assert!(!node.hurry(now));
         assert!(node.hurry(now + SILENCE));
         assert!(!node.hurry(now + SILENCE));
+        node.stop(false, now + SILENCE * 2);
+        node.ended(killed());
         assert_eq!(
-            (node.ended(Ok(ExitStatus::from_raw(9))), node.state()),
-            (Next::Nothing, NodeState::Killed)
+            (node.state(), node.how_it_ended()),
+            (NodeState::Failed, "signal 9, after it took too long to end")
         );
     }
 

@@ -4,7 +4,7 @@
 //! recipients of withdrawals, ommers' rewards, the system contracts and their storage, the hashes `BLOCKHASH` gives. Executing
 //! the block once on this state finds exactly those.
 
-use super::rpc::{Call, Client, RpcError};
+use super::rpc::{Call, Node, RpcError};
 use crate::format::{PreAccount, Quantity};
 use alloy_primitives::{
     Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256,
@@ -22,7 +22,7 @@ use std::{
 /// What is known of the state before the block, and the node that knows the rest.
 #[derive(Debug)]
 pub(crate) struct CompletingState<'a> {
-    client: &'a Client,
+    node: &'a Node,
     /// The parent block, as a call parameter.
     parent: String,
     known: Mutex<Known>,
@@ -62,13 +62,13 @@ impl Known {
 
 impl<'a> CompletingState<'a> {
     pub(crate) fn new(
-        client: &'a Client,
+        node: &'a Node,
         parent: u64,
         accounts: BTreeMap<Address, PreAccount>,
         block_hashes: BTreeMap<u64, B256>,
     ) -> Self {
         let known = Known { accounts, block_hashes, ..Known::default() };
-        Self { client, parent: format!("{parent:#x}"), known: Mutex::new(known) }
+        Self { node, parent: format!("{parent:#x}"), known: Mutex::new(known) }
     }
 
     pub(crate) fn into_known(self) -> Known {
@@ -84,7 +84,7 @@ impl<'a> CompletingState<'a> {
             })
             .collect();
         let mut known = self.known();
-        let answers = match self.client.batch(&calls) {
+        let answers = match self.node.batch(&calls) {
             Ok(answers) => answers,
             Err(error) => {
                 known
@@ -117,7 +117,7 @@ impl<'a> CompletingState<'a> {
     }
 
     fn at_parent(&self, method: &'static str, address: Address) -> Call {
-        Call { method, params: json!([address, self.parent]) }
+        (method, json!([address, self.parent]))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -127,7 +127,7 @@ impl<'a> CompletingState<'a> {
     fn ask_account(&self, address: Address) -> Result<PreAccount, RpcError> {
         let calls =
             ["eth_getBalance", "eth_getTransactionCount", "eth_getCode"].map(|m| self.at_parent(m, address));
-        let answers = self.client.batch(&calls)?;
+        let answers = self.node.batch(&calls)?;
         let nonce = quantity(&answers[1])?.0;
         let code: Bytes = decoded("eth_getCode", &answers[2])?;
         Ok(PreAccount {
@@ -142,7 +142,7 @@ impl<'a> CompletingState<'a> {
 
     fn ask_slot(&self, address: Address, slot: U256) -> Result<Quantity, RpcError> {
         let params = json!([address, format!("{slot:#x}"), self.parent]);
-        quantity(&self.client.call("eth_getStorageAt", params))
+        quantity(&self.node.call("eth_getStorageAt", &params))
     }
 
     fn ask_block_hash(&self, number: u64) -> Result<B256, RpcError> {
@@ -151,7 +151,7 @@ impl<'a> CompletingState<'a> {
             hash: B256,
         }
         const METHOD: &str = "eth_getBlockByNumber";
-        let answer = self.client.call(METHOD, json!([format!("{number:#x}"), false]));
+        let answer = self.node.call(METHOD, &json!([format!("{number:#x}"), false]));
         decoded::<OnlyHash>(METHOD, &answer).map(|block| block.hash)
     }
 }

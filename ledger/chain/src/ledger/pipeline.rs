@@ -1,6 +1,7 @@
 //! The stages of a ledger, each a thread: execution, roots, writing.
 //!
-//! A command runs through all stages in order. Edits and rewinds wait until everything before them is written.
+//! A command runs through all stages in order. Edits and rewinds wait until everything before them is written, and has been moved
+//! into the tables if it was time for that.
 
 mod execute;
 mod late;
@@ -29,6 +30,8 @@ pub(super) enum Command {
     Payload(Box<Payload>, Reply<Arc<Sealed>>),
     Edit(StateChanges, Reply<()>),
     Rewind(u64, Option<StateChanges>, Reply<()>),
+    /// Says when everything before is done.
+    Rest(oneshot::Sender<()>),
 }
 
 /// What one stage hands to the next.

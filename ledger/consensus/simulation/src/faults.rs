@@ -32,6 +32,8 @@ pub enum Fault {
     Crash,
     /// A validator ends while it reads, writes or syncs.
     CrashInStorage,
+    /// The same, while it comes back after it ended.
+    CrashInRecovery,
     /// Of what was written and not synced, parts are there after a crash.
     TornWrite,
     /// A write to the disk of consensus fails.
@@ -75,7 +77,7 @@ pub enum Fault {
 }
 
 /// How many there are.
-const CLASSES: usize = 30;
+const CLASSES: usize = 31;
 
 impl Fault {
     /// All classes.
@@ -90,6 +92,7 @@ impl Fault {
         Self::SlowNode,
         Self::Crash,
         Self::CrashInStorage,
+        Self::CrashInRecovery,
         Self::TornWrite,
         Self::FailedWrite,
         Self::FailedSync,
@@ -125,6 +128,7 @@ impl Fault {
             Self::SlowNode => "slow node",
             Self::Crash => "crash",
             Self::CrashInStorage => "crash in storage",
+            Self::CrashInRecovery => "crash in recovery",
             Self::TornWrite => "torn write",
             Self::FailedWrite => "failed write",
             Self::FailedSync => "failed sync",
@@ -163,16 +167,21 @@ impl Fault {
             Self::SlowNode => "a payload takes long to execute",
             Self::Crash => "power fails at any moment",
             Self::CrashInStorage => "power fails while consensus reads, writes or syncs",
-            Self::TornWrite => "of what was written and not synced, parts are there after a crash",
+            Self::CrashInRecovery => "the same while a validator comes back, before it takes part again",
+            Self::TornWrite => {
+                "of a write that was not synced a part is there after a crash, and a part is not"
+            }
             Self::FailedWrite => "a write of consensus fails",
             Self::FailedSync => "a sync of consensus fails",
             Self::FailedBlockWrite => "a write or sync of a block fails",
             Self::FullDisk => "there is no room for a write",
-            Self::ClockSkew => "a clock is set to a wrong time",
+            Self::ClockSkew => "a clock that is wrong is read",
             Self::Equivocation => "one key votes for two payloads in a view",
             Self::ConflictingVotes => "one key signs two votes that exclude each other",
-            Self::Withholding => "a payload, or its shards, is sent to nobody",
-            Self::SelectiveShards => "a validator's part of a payload is not sent to it",
+            Self::Withholding => "a shard of a leader's own payload is not sent",
+            Self::SelectiveShards => {
+                "a shard of a leader's own payload is not sent to one of those that get none"
+            }
             Self::BadBytes => "a payload with bytes that are no transactions",
             Self::BadAnchor => "a payload that names a block with a hash that nobody executed",
             Self::BadLag => "a payload with transactions, although execution is too far behind",

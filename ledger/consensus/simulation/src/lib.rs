@@ -13,14 +13,16 @@
 //!
 //! ## What is checked
 //! While a run lasts: that no height has two final payloads, that Ethereum blocks have equal hashes everywhere, that no
-//! transaction is in two blocks, that nothing becomes final without a quorum, and that no validator ends but for its disk. At the
+//! transaction is in two blocks, that nothing becomes final without a quorum, that no honest validator signs against itself, in all its
+//! lives, that none comes back with less than was durable, and that none ends but for its disk. At the
 //! end: that after everything is well again all honest validators make blocks within a bounded number of views, that each of them has
-//! every block, every receipt and every transaction that was final for a user anywhere, that certificates verify under the group
-//! key alone and prove the payloads that blocks name, that no honest validator shuts out another, and that memory is bounded: tasks per
-//! machine, messages under way, and pools, which hold no more than what users wait for. (Queues and caches have limits of their own where
-//! they are.)
+//! every block, every receipt and every transaction that was final for a user anywhere, that blocks are what their headers and hashes
+//! say, that final payloads keep the rules whoever voted for them, that certificates verify under the group
+//! key alone and that each validator has those for what it takes for proved, that no honest validator shuts out another, and that memory
+//! is bounded: tasks per machine, messages under way, and pools, which hold no more than what users wait for. (Queues and caches have
+//! limits of their own where they are.)
 //!
-//! That they notice is tested by breaking what they look at: `run/tests.rs`, `record.rs`.
+//! That they notice is tested by breaking what they look at: `run/tests.rs`, `run/checks.rs`, `record.rs`.
 //!
 //! ## How a run goes
 //! ```text
@@ -31,7 +33,7 @@
 //! ## Limits
 //! * Computing takes no time, but for execution where a plan makes it slow.
 //! * Connections are ideal where they are not disturbed: nothing is known of TCP but that it keeps the order.
-//! * Ledgers have threads of their own; the simulation stands still until they are done.
+//! * Ledgers have threads of their own; the simulation stands still until they have made a block, and before it touches what they write.
 
 mod campaign;
 mod dice;
@@ -48,6 +50,7 @@ mod run;
 mod scenarios;
 mod wan;
 mod wires;
+mod world;
 
 pub use campaign::{Campaign, Finished, News, ScenarioTally, Tally, Trial, in_turn};
 pub use faults::{Fault, FaultCounts};

@@ -4,6 +4,7 @@ mod disk;
 
 pub(crate) use disk::{Disk, DiskRates};
 
+use crate::faults::{Counters, Fault};
 use commonware_runtime::{
     Clock, Error, Handle, Metrics, Name, Spawner, Storage, Supervisor,
     deterministic::Context,
@@ -23,23 +24,40 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// How far a machine's clock is from the right time, in milliseconds. Clones are of the same clock.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Skew(Arc<AtomicI64>);
+/// How far a machine's clock is from the right time. Clones are of the same clock.
+#[derive(Clone, Debug)]
+pub(crate) struct Skew {
+    millis: Arc<AtomicI64>,
+    counters: Counters,
+}
 
 impl Skew {
+    /// A clock that is right.
+    pub(crate) fn new(counters: Counters) -> Self {
+        Self { millis: Arc::default(), counters }
+    }
+
     pub(crate) fn set(&self, millis: i64) {
-        self.0.store(millis, Relaxed);
+        self.millis.store(millis, Relaxed);
+    }
+
+    /// By how much it is wrong, for somebody who reads it now.
+    fn read(&self) -> i64 {
+        let millis = self.millis.load(Relaxed);
+        if millis != 0 {
+            self.counters.add(Fault::ClockSkew);
+        }
+        millis
     }
 
     /// What the machine's clock shows at a time.
     fn shown(&self, time: SystemTime) -> SystemTime {
-        shift(time, self.0.load(Relaxed))
+        shift(time, self.read())
     }
 
     /// When the machine's clock shows a time.
     fn actual(&self, shown: SystemTime) -> SystemTime {
-        shift(shown, -self.0.load(Relaxed))
+        shift(shown, -self.read())
     }
 }
 
@@ -59,6 +77,11 @@ pub(crate) struct Machine {
 impl Machine {
     pub(crate) const fn new(context: Context, skew: Skew, disk: Disk) -> Self {
         Self { context, skew, disk }
+    }
+
+    /// What runs on it takes part from now on.
+    pub(crate) fn begun(&self) {
+        self.disk.begun();
     }
 
     fn with(&self, context: Context) -> Self {

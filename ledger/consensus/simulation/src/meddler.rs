@@ -3,10 +3,14 @@
 use crate::{
     dice::Dice,
     faults::{Counters, Fault},
+    record::Record,
     wires::{CHANNELS, Member, PAYLOADS, VOTES},
 };
 use commonware_codec::{DecodeExt, Encode};
-use commonware_consensus::simplex::types::{Finalize, Notarize, Nullify, Proposal, Vote};
+use commonware_consensus::{
+    Viewable as _,
+    simplex::types::{Finalize, Notarize, Nullify, Proposal, Vote},
+};
 use commonware_cryptography::{Hasher, Sha256};
 use commonware_p2p::Channel;
 use commonware_runtime::IoBuf;
@@ -32,7 +36,13 @@ pub(crate) trait Meddler: Send {
     ) -> Vec<Outgoing>;
 }
 
-/// Sends no payload to anybody.
+/// Whether a message is a shard of the sender's own payload: those are for one validator each, and others for all. Smaller networks, in
+/// which payloads are sent whole, tolerate nobody who would ask.
+const fn is_own(channel: Channel, to: &[Member]) -> bool {
+    channel == PAYLOADS && to.len() == 1
+}
+
+/// Sends no shard to anybody, neither of its own payloads nor of those of others.
 pub(crate) struct Withhold(pub(crate) Counters);
 
 impl Meddler for Withhold {
@@ -44,11 +54,10 @@ impl Meddler for Withhold {
         _: usize,
         _: &mut Dice,
     ) -> Vec<Outgoing> {
-        if channel == PAYLOADS {
+        if is_own(channel, &to) {
             self.0.add(Fault::Withholding);
-            return Vec::new();
         }
-        vec![(channel, to, bytes)]
+        if channel == PAYLOADS { Vec::new() } else { vec![(channel, to, bytes)] }
     }
 }
 
@@ -68,16 +77,21 @@ impl Meddler for Select {
             let begin = bytes.as_ref().first_chunk::<8>().copied().unwrap_or_default();
             let mut dice = Dice::new(u64::from_be_bytes(begin), "select");
             let luck: Vec<bool> = (0..64).map(|_| dice.happens(500_000)).collect();
-            let before = to.len();
+            let own = is_own(channel, &to);
             to.retain(|member| luck[member % luck.len()]);
-            self.0.add_many(Fault::SelectiveShards, (before - to.len()) as u64);
+            if own && to.is_empty() {
+                self.0.add(Fault::SelectiveShards);
+            }
         }
         vec![(channel, to, bytes)]
     }
 }
 
 /// Sends bytes that mean nothing beside its messages.
-pub(crate) struct Babble(pub(crate) Counters);
+pub(crate) struct Babble {
+    pub(crate) counters: Counters,
+    pub(crate) me: Member,
+}
 
 impl Meddler for Babble {
     fn outgoing(
@@ -89,22 +103,20 @@ impl Meddler for Babble {
         dice: &mut Dice,
     ) -> Vec<Outgoing> {
         let mut messages = vec![(channel, to, bytes.clone())];
-        if dice.happens(50_000) {
-            self.0.add(Fault::Garbage);
-            let victim = vec![dice.index(members)];
-            let garbage: Vec<u8> = if dice.happens(500_000) {
+        if dice.happens(50_000) && members > 1 {
+            self.counters.add(Fault::Garbage);
+            // Anybody else.
+            let victim = vec![(self.me + 1 + dice.index(members - 1)) % members];
+            let mut copy = bytes.as_ref().to_vec();
+            if !copy.is_empty() && dice.happens(500_000) {
                 // Almost right.
-                let mut copy = bytes.as_ref().to_vec();
-                if !copy.is_empty() {
-                    let at = dice.index(copy.len());
-                    copy[at] ^= 1 << dice.below(8);
-                }
-                copy
+                let at = dice.index(copy.len());
+                copy[at] ^= 1 << dice.below(8);
+                messages.push((channel, victim, copy.into()));
             } else {
-                (0..dice.below(300)).map(|_| dice.next() as u8).collect()
-            };
-            let channel = dice.below(CHANNELS as u64);
-            messages.push((channel, victim, garbage.into()));
+                let garbage: Vec<u8> = (0..dice.below(300)).map(|_| dice.next() as u8).collect();
+                messages.push((dice.below(CHANNELS as u64), victim, garbage.into()));
+            }
         }
         messages
     }
@@ -206,17 +218,51 @@ impl<K: Dissemination> Meddler for Contradict<K> {
     }
 }
 
-/// What twins voted for: by view and kind of vote.
-pub(crate) type Signed = Arc<Mutex<BTreeMap<(u64, u8), Vec<u8>>>>;
+/// What validators voted for: by validator, view and kind of vote.
+pub(crate) type Signed = Arc<Mutex<BTreeMap<(Member, u64, Kind), Vec<u8>>>>;
 
-/// Changes nothing, and counts how twins contradict each other.
-pub(crate) struct TwinWatch<K: Dissemination> {
-    pub(crate) counters: Counters,
+/// What excludes each other: two payloads to notarise in a view, two to finalise, and to nullify what one finalises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Notarize,
+    Finalize,
+    Skip,
+}
+
+/// Changes nothing, and looks whether a validator signs against itself, in all its lives and on all its machines.
+pub(crate) struct Watch<K: Dissemination> {
+    pub(crate) member: Member,
     pub(crate) signed: Signed,
+    pub(crate) found: Found,
     pub(crate) kind: std::marker::PhantomData<K>,
 }
 
-impl<K: Dissemination> Meddler for TwinWatch<K> {
+/// What comes of it if one does.
+pub(crate) enum Found {
+    /// It is honest, so that must not be.
+    Violation(Record),
+    /// It has twins.
+    Counted(Counters),
+}
+
+impl<K: Dissemination> Watch<K> {
+    /// What a vote says that another could contradict.
+    fn subjects(vote: &Vote<Scheme, K::Commitment>) -> Vec<(u64, Kind, Vec<u8>)> {
+        let view = vote.view().get();
+        match vote {
+            Vote::Notarize(vote) => vec![(view, Kind::Notarize, vote.proposal.payload.as_ref().to_vec())],
+            Vote::Finalize(vote) => {
+                vec![
+                    (view, Kind::Finalize, vote.proposal.payload.as_ref().to_vec()),
+                    (view, Kind::Skip, vec![0]),
+                ]
+            }
+            Vote::Nullify(_) => vec![(view, Kind::Skip, vec![1])],
+        }
+    }
+}
+
+impl<K: Dissemination> Meddler for Watch<K> {
     fn outgoing(
         &mut self,
         channel: Channel,
@@ -225,27 +271,25 @@ impl<K: Dissemination> Meddler for TwinWatch<K> {
         _: usize,
         _: &mut Dice,
     ) -> Vec<Outgoing> {
-        self.counters.add(Fault::Twins);
+        if let Found::Counted(counters) = &self.found {
+            counters.add(Fault::Twins);
+        }
         if channel == VOTES
             && let Ok(vote) = Vote::<Scheme, K::Commitment>::decode(bytes.clone())
         {
-            // Votes to notarise and to finalise have one subject each; to nullify and to finalise exclude each other.
-            let signed: Vec<((u64, u8), Vec<u8>)> = match vote {
-                Vote::Notarize(vote) => {
-                    vec![((vote.proposal.round.view().get(), 0), vote.proposal.payload.as_ref().to_vec())]
-                }
-                Vote::Finalize(vote) => {
-                    let view = vote.proposal.round.view().get();
-                    vec![((view, 1), vote.proposal.payload.as_ref().to_vec()), ((view, 2), vec![1])]
-                }
-                Vote::Nullify(vote) => vec![((vote.round.view().get(), 2), vec![0])],
-            };
             let mut known = self.signed.lock().expect("no holder panics");
-            for (key, subject) in signed {
-                let first = known.entry(key).or_insert_with(|| subject.clone());
-                if *first != subject {
-                    let fault = if key.1 == 0 { Fault::Equivocation } else { Fault::ConflictingVotes };
-                    self.counters.add(fault);
+            for (view, kind, subject) in Self::subjects(&vote) {
+                let first = known.entry((self.member, view, kind)).or_insert_with(|| subject.clone());
+                if *first == subject {
+                    continue;
+                }
+                match &self.found {
+                    Found::Violation(record) => {
+                        let member = self.member;
+                        record.violation(format!("validator {member} signs against itself in view {view}"));
+                    }
+                    Found::Counted(counters) if kind == Kind::Notarize => counters.add(Fault::Equivocation),
+                    Found::Counted(counters) => counters.add(Fault::ConflictingVotes),
                 }
             }
         }

@@ -1,10 +1,6 @@
 //! What happens in a run, and when: everything follows from the seed before the run begins.
 
-use crate::{
-    faults::Fault,
-    machine::DiskRates,
-    wires::{Bandwidth, Member},
-};
+use crate::{faults::Fault, machine::DiskRates, manner::Lie, wires::Member};
 use mundi_consensus::Pace;
 use mundi_state::DiskFault;
 use std::time::Duration;
@@ -34,7 +30,8 @@ pub(crate) enum Action {
     HealLinks,
     /// Power fails for a while.
     Crash(usize, Duration),
-    /// Power fails for a while, in the middle of the operation of the disk that comes after so many others.
+    /// Power fails for a while, in the middle of the operation of the disk that comes after so many others; if it is off already, once
+    /// more when it comes back.
     CrashInStorage(usize, u64, Duration),
     /// So many are off for a while that there is no quorum.
     NoQuorum(Vec<usize>, Duration),
@@ -71,8 +68,6 @@ pub(crate) enum Misconduct {
     Lie,
     /// There are two of it.
     Twin,
-    /// It forgets what it signed, at some point.
-    Forget,
 }
 
 /// A run.
@@ -81,12 +76,13 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) validators: usize,
     pub(crate) latency: Duration,
-    pub(crate) bandwidth: Bandwidth,
     pub(crate) pace: Pace,
     pub(crate) max_lag: u64,
     /// How often users send something.
     pub(crate) load: Duration,
     pub(crate) misconduct: Vec<(Member, Misconduct)>,
+    /// How liars lie, in turn.
+    pub(crate) lies: Vec<Lie>,
     /// What happens, in order.
     pub(crate) actions: Vec<(Duration, Action)>,
     /// When everything but misconduct is well again.
@@ -104,7 +100,6 @@ impl Plan {
             seed,
             validators,
             latency: Duration::from_millis(10),
-            bandwidth: Bandwidth::default(),
             pace: Pace {
                 interval: Duration::from_millis(100),
                 idle: Duration::from_millis(300),
@@ -113,6 +108,7 @@ impl Plan {
             max_lag: 16,
             load: Duration::from_millis(100),
             misconduct: Vec::new(),
+            lies: Lie::ALL.to_vec(),
             actions: Vec::new(),
             healed: Duration::from_secs(3),
             heights: 1,
@@ -135,6 +131,15 @@ impl Plan {
     pub(crate) fn most_time(&self) -> Duration {
         let view = self.pace.interval + self.pace.idle + self.pace.patience;
         view * 3 * u32::try_from(self.most_views()).unwrap_or(u32::MAX)
+    }
+
+    /// By how much a clock is wrong at most.
+    pub(crate) fn most_skew(&self) -> Duration {
+        let skews = self.actions.iter().map(|(_, action)| match action {
+            Action::Skew(_, millis) => millis.unsigned_abs(),
+            _ => 0,
+        });
+        Duration::from_millis(skews.max().unwrap_or_default())
     }
 
     pub(crate) fn is_honest(&self, member: Member) -> bool {

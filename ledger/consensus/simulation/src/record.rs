@@ -26,6 +26,8 @@ struct State {
     blocks: BTreeMap<u64, Seen>,
     /// Height of the block that a final transaction is in.
     confirmed: BTreeMap<B256, u64>,
+    /// The newest block of which each machine said that it is durable.
+    durable: BTreeMap<usize, u64>,
     violations: Vec<String>,
 }
 
@@ -69,11 +71,27 @@ impl Record {
         self.lock().confirmed.iter().map(|(hash, height)| (*hash, *height)).collect()
     }
 
+    /// A machine has lost its disk, and may have less than it had.
+    pub(crate) fn lost(&self, by: usize) {
+        self.lock().durable.remove(&by);
+    }
+
+    /// A machine was switched on and has blocks up to this one.
+    fn came_back(&self, by: usize, height: u64) {
+        let durable = self.lock().durable.get(&by).copied().unwrap_or_default();
+        if height < durable {
+            self.violation(format!(
+                "node {by} came back with block {height}, and block {durable} was durable"
+            ));
+        }
+    }
+
     fn sealed(&self, by: usize, block: &BlockRecord) {
         let height = block.header.number;
         let digest = block.header.parent_beacon_block_root.unwrap_or_default();
         let mut wrong = Vec::new();
         let mut state = self.lock();
+        state.durable.insert(by, height);
         match state.blocks.get(&height) {
             None => {
                 state.blocks.insert(height, Seen { hash: block.hash, digest, by });
@@ -103,6 +121,13 @@ impl Record {
 pub(crate) struct Witness {
     pub(crate) record: Record,
     pub(crate) node: usize,
+}
+
+impl Witness {
+    /// This is what the validator begins with.
+    pub(crate) fn came_back(&self, head: &Head) {
+        self.record.came_back(self.node, head.block.header.number);
+    }
 }
 
 impl LedgerObserver for Witness {
@@ -187,6 +212,23 @@ mod tests {
     fn a_transaction_in_two_blocks_is_noticed() {
         let said = said(&[block(1, 0..2), block(2, 1..3)]);
         assert!(said.len() == 1 && said[0].ends_with("is in the blocks 1 and 2"), "{said:?}");
+    }
+
+    #[test]
+    fn who_comes_back_with_less_than_was_durable_is_noticed() {
+        let record = Record::default();
+        record.came_back(0, 0);
+        record.sealed(0, &block(1, 0..1));
+        record.sealed(0, &block(2, 1..2));
+        record.sealed(1, &block(1, 0..1));
+        record.came_back(0, 2);
+        record.came_back(1, 1);
+        assert!(record.violations().is_empty(), "{:?}", record.violations());
+        record.came_back(0, 1);
+        assert_eq!(record.violations(), ["node 0 came back with block 1, and block 2 was durable"]);
+        record.lost(0);
+        record.came_back(0, 0);
+        assert_eq!(record.violations().len(), 1);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod act;
 mod checks;
+mod lawful;
 mod outcome;
 #[cfg(test)]
 mod tests;
@@ -13,25 +14,25 @@ use crate::{
     facts::{BEGINNING, Facts},
     faults::Counters,
     load::Load,
-    machine::Disk,
     manner::Manner,
-    meddler::{Babble, Contradict, Meddler, Repeat, Select, Signed, TwinWatch, Withhold},
-    node::{Node, PoolClock, Surroundings},
+    meddler::{Babble, Contradict, Found, Meddler, Repeat, Select, Signed, Watch, Withhold},
+    node::{Death, Node, Sizes},
     plan::{Misconduct, Plan},
     record::Record,
     wires::{End, Member, Wires},
+    world::World,
 };
 use commonware_cryptography::{Hasher, Sha256};
 use commonware_runtime::{
-    Clock as _, Runner as _,
+    Runner as _,
     deterministic::{Config, Context, Runner},
 };
 use mundi_consensus::{Coded, LEAST_CODED, Whole, bft::Spread};
-use mundi_state::{FaultCounts as BlockFaults, SimulatedDisk};
+use mundi_state::FaultCounts as BlockFaults;
 use std::{
     marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -66,8 +67,7 @@ fn run_with<K: Spread>(plan: &Plan, watch: &mut dyn FnMut(Moment)) -> Outcome {
     let (known, said) = (record.clone(), counters.clone());
     let result = catch_unwind(AssertUnwindSafe(|| {
         Runner::new(config(plan)).start(|context| async move {
-            let simulation = Simulation::<K>::new(context, plan, said, known).await;
-            match simulation {
+            match Simulation::<K>::new(context, plan, said, known) {
                 Ok(simulation) => simulation.run(watch).await,
                 Err(error) => Ended { wrong: Some(error), ..Ended::default() },
             }
@@ -109,15 +109,10 @@ struct Ended {
 
 /// A network under test.
 struct Simulation<'a, K> {
-    context: Context,
+    world: World,
     plan: &'a Plan,
     dice: Dice,
     counters: Counters,
-    record: Record,
-    facts: Arc<Facts>,
-    wires: Wires,
-    around: Arc<Surroundings>,
-    nodes: Vec<Node>,
     /// When each machine is switched on again, if it is off.
     returns: Vec<Option<SystemTime>>,
     /// How long it is off after power failed in its disk.
@@ -125,24 +120,15 @@ struct Simulation<'a, K> {
     /// What the disks with blocks had seen when their machines were switched on.
     block_faults: Vec<BlockFaults>,
     load: Load,
-    clock: PoolClock,
-    begin: SystemTime,
     /// Heights that were there when the quorum was lost, and when it will be back.
     stuck: Option<(SystemTime, SystemTime, Option<u64>)>,
     kind: PhantomData<K>,
 }
 
 impl<'a, K: Spread> Simulation<'a, K> {
-    async fn new(
-        context: Context,
-        plan: &'a Plan,
-        counters: Counters,
-        record: Record,
-    ) -> Result<Self, String> {
+    fn new(context: Context, plan: &'a Plan, counters: Counters, record: Record) -> Result<Self, String> {
         let mut facts = Facts::new(&context, plan.validators, &[])?;
         facts.rules.max_lag = plan.max_lag;
-        let facts = Arc::new(facts);
-        let begin = context.current();
         let dice = |purpose: &str| Dice::new(plan.seed, purpose);
         let twins: Vec<Member> = plan
             .misconduct
@@ -152,106 +138,85 @@ impl<'a, K: Spread> Simulation<'a, K> {
             .collect();
         let participants = &facts.committee.participants;
         let wires = Wires::new(&context, dice("wires"), participants, &twins, counters.clone());
-        wires.set_bandwidth(plan.bandwidth);
         wires.change_links(|_, _, link| link.latency = plan.latency);
-        let members: Vec<Member> = (0..plan.validators).chain(twins).collect();
-        let mut nodes = Vec::with_capacity(members.len());
-        for (end, member) in members.iter().copied().enumerate() {
+        let mut world = World::new(context, facts, wires, record, plan.pace, None);
+        for (end, member) in (0..plan.validators).chain(twins).enumerate() {
             let lies = plan.misconduct.contains(&(member, Misconduct::Lie));
+            let lies = if lies { plan.lies.clone() } else { Vec::new() };
             let manner = Manner::new(counters.clone(), plan.max_lag, lies);
-            let mut seeds = dice(&format!("disk {end}"));
-            let blocks = SimulatedDisk::new(seeds.next());
-            let disk = Disk::new(seeds, counters.clone());
-            nodes.push(Node::new(end, member, plan.is_honest(member), disk, blocks, manner));
+            let sizes = Sizes::drawn(&mut dice(&format!("sizes {end}")));
+            let (honest, disks) = (plan.is_honest(member), dice(&format!("disk {end}")));
+            world.nodes.push(Node::new((end, member), honest, manner, sizes, disks, &counters));
         }
-        let clock = PoolClock::default();
-        let around = Arc::new(Surroundings {
-            facts: Arc::clone(&facts),
-            wires: wires.clone(),
-            record: record.clone(),
-            clock: clock.clone(),
-            pace: plan.pace,
-            source: None,
-        });
-        let load = Load::new(&facts, dice("load"), plan.load, begin);
+        let machines = world.nodes.len();
         let mut simulation = Self {
-            returns: vec![None; nodes.len()],
-            down: vec![Duration::from_secs(1); nodes.len()],
-            block_faults: vec![BlockFaults::default(); nodes.len()],
+            returns: vec![None; machines],
+            down: vec![Duration::from_secs(1); machines],
+            block_faults: vec![BlockFaults::default(); machines],
             dice: dice("run"),
-            context,
+            load: Load::new(&world.facts, dice("load"), plan.load, world.now()),
+            world,
             plan,
             counters,
-            record,
-            facts,
-            wires,
-            around,
-            nodes,
-            load,
-            clock,
-            begin,
             stuck: None,
             kind: PhantomData,
         };
         simulation.meddle();
-        for end in 0..simulation.nodes.len() {
+        for end in 0..machines {
             simulation.start(end);
         }
         Ok(simulation)
     }
 
-    /// Puts those who meddle between dishonest machines and the network.
+    /// Puts those who meddle between dishonest machines and the network, and somebody who watches before the others.
     fn meddle(&self) {
         let signed: Signed = Signed::default();
-        for Node { end, member, .. } in &self.nodes {
+        let watch = |member: Member, found| {
+            Box::new(Watch::<K> { member, signed: Arc::clone(&signed), found, kind: PhantomData })
+        };
+        for Node { end, member, honest, .. } in &self.world.nodes {
+            if *honest {
+                self.world
+                    .wires
+                    .set_meddler(*end, Some(watch(*member, Found::Violation(self.world.record.clone()))));
+            }
             for (_, misconduct) in self.plan.misconduct.iter().filter(|(other, _)| other == member) {
                 let counters = self.counters.clone();
                 let meddler: Box<dyn Meddler> = match misconduct {
                     Misconduct::Withhold => Box::new(Withhold(counters)),
                     Misconduct::Select => Box::new(Select(counters)),
-                    Misconduct::Babble => Box::new(Babble(counters)),
+                    Misconduct::Babble => Box::new(Babble { counters, me: *member }),
                     Misconduct::Repeat => Box::new(Repeat { counters, past: Default::default() }),
                     Misconduct::Contradict => {
-                        let share = self.facts.secrets[*member].share().ok();
-                        let scheme = share.and_then(|share| self.facts.committee.signer(share));
+                        let share = self.world.facts.secrets[*member].share().ok();
+                        let scheme = share.and_then(|share| self.world.facts.committee.signer(share));
                         let Some(scheme) = scheme else { continue };
                         Box::new(Contradict::<K>::new(counters, scheme))
                     }
-                    Misconduct::Twin => {
-                        let signed = Arc::clone(&signed);
-                        Box::new(TwinWatch::<K> { counters, signed, kind: PhantomData })
-                    }
-                    Misconduct::Lie | Misconduct::Forget => continue,
+                    Misconduct::Twin => watch(*member, Found::Counted(counters)),
+                    Misconduct::Lie => continue,
                 };
-                self.wires.set_meddler(*end, Some(meddler));
+                self.world.wires.set_meddler(*end, Some(meddler));
             }
         }
     }
 
     fn start(&mut self, end: End) {
         self.returns[end] = None;
-        self.block_faults[end] = self.nodes[end].blocks.faults();
-        self.nodes[end].start::<K>(&self.context, &self.around);
-    }
-
-    fn now(&self) -> SystemTime {
-        self.context.current()
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.now().duration_since(self.begin).unwrap_or_default()
+        self.block_faults[end] = self.world.nodes[end].blocks.faults();
+        self.world.start::<K>(end);
     }
 
     /// Everything from the beginning to the end.
     async fn run(mut self, watch: &mut dyn FnMut(Moment)) -> Ended {
         let mut wrong = None;
         for (at, action) in &self.plan.actions {
-            while wrong.is_none() && self.elapsed() < *at {
+            while wrong.is_none() && self.world.elapsed() < *at {
                 wrong = self.tick(watch).await.err();
             }
             self.act(action).await;
         }
-        while wrong.is_none() && self.elapsed() < self.plan.healed {
+        while wrong.is_none() && self.world.elapsed() < self.plan.healed {
             wrong = self.tick(watch).await.err();
         }
         self.heal();
@@ -259,26 +224,23 @@ impl<'a, K: Spread> Simulation<'a, K> {
         if wrong.is_none() {
             wrong = self.recovers(watch).await.err();
         }
-        if wrong.is_none() && self.record.violations().is_empty() {
+        if wrong.is_none() && self.world.record.violations().is_empty() {
             wrong = self.check().await.err();
         }
         self.count_block_faults();
         let views = self.views();
-        let (messages, time) = (self.wires.messages(), self.elapsed());
-        for end in 0..self.nodes.len() {
-            let (node, context) = (&mut self.nodes[end], &self.context);
-            node.crash(context, &self.wires, mundi_state::Unsynced::Kept).await;
-        }
+        let (messages, time) = (self.world.wires.messages(), self.world.elapsed());
+        self.world.end().await;
         Ended { trace: self.trace(), views, messages, time, wrong }
     }
 
     /// What everything so far comes to.
     fn trace(&self) -> String {
         let mut hasher = Sha256::default();
-        hasher.update(self.context.auditor().state().as_bytes());
-        hasher.update(&self.wires.trace());
-        for height in 1..=self.record.height() {
-            if let Some(block) = self.record.block(height) {
+        hasher.update(self.world.context.auditor().state().as_bytes());
+        hasher.update(&self.world.wires.trace());
+        for height in 1..=self.world.record.height() {
+            if let Some(block) = self.world.record.block(height) {
                 hasher.update(block.hash.as_slice());
             }
         }
@@ -287,43 +249,44 @@ impl<'a, K: Spread> Simulation<'a, K> {
 
     /// The newest view that an honest validator is in.
     fn views(&self) -> u64 {
-        let live = self.nodes.iter().filter(|node| node.honest).filter_map(Node::live);
+        let live = self.world.nodes.iter().filter(|node| node.honest).filter_map(Node::live);
         live.map(|live| live.progress.view()).max().unwrap_or_default()
     }
 
     /// Lets a little time pass, and looks after everybody.
     async fn tick(&mut self, watch: &mut dyn FnMut(Moment)) -> Result<(), String> {
-        self.context.sleep(TICK).await;
-        let now = self.now();
-        self.clock.0.store(u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX), Relaxed);
-        for end in 0..self.nodes.len() {
-            if self.nodes[end].is_up() && self.nodes[end].disk.is_dead() {
+        self.world.pass(TICK).await;
+        let now = self.world.now();
+        for end in 0..self.world.nodes.len() {
+            if self.world.nodes[end].is_up() && self.world.nodes[end].disk.is_dead() {
                 self.switch_off(end, self.down[end]).await;
             }
-            if let Some(reason) = self.nodes[end].ended() {
-                self.ended(end, &reason).await;
+            if let Some(death) = self.world.nodes[end].ended() {
+                self.ended(end, &death).await;
             }
             if self.returns[end].is_some_and(|at| now >= at) {
                 self.start(end);
             }
         }
         self.look_for_progress_without_quorum();
-        self.load.act(now, &self.nodes, &self.record)?;
-        watch(Moment { time: self.elapsed(), height: self.record.height() });
-        match self.record.violations().first() {
+        self.load.act(now, &self.world.nodes, &self.world.record)?;
+        watch(Moment { time: self.world.elapsed(), height: self.world.record.height() });
+        match self.world.record.violations().first() {
             // It is known already; there is no use in going on.
             Some(_) => Err("the run was ended".into()),
             None => Ok(()),
         }
     }
 
-    /// A validator ended by itself: with a disk that failed it may.
-    async fn ended(&mut self, end: End, reason: &str) {
-        let node = &self.nodes[end];
-        let excused = node.disk.has_failed() || node.blocks.faults() != self.block_faults[end];
+    /// A validator ended by itself: with a disk that failed it may, but for having something else than the others.
+    async fn ended(&mut self, end: End, Death { reason, astray }: &Death) {
+        let node = &self.world.nodes[end];
+        node.rest();
+        let failed = node.disk.has_failed() || node.blocks.faults() != self.block_faults[end];
+        let excused = failed && !astray;
         tracing::debug!(target: "simulation", end, reason, excused, "a validator ended");
         if node.honest && !excused {
-            self.record.violation(format!("node {end} ended by itself: {reason}"));
+            self.world.record.violation(format!("node {end} ended by itself: {reason}"));
         }
         let down = self.dice.millis(300, 1500);
         self.switch_off(end, down).await;
@@ -331,18 +294,19 @@ impl<'a, K: Spread> Simulation<'a, K> {
 
     async fn switch_off(&mut self, end: End, down: Duration) {
         let unsynced = mundi_state::Unsynced::drawn(self.dice.next());
-        self.nodes[end].crash(&self.context, &self.wires, unsynced).await;
-        self.returns[end] = Some(self.now() + down);
+        self.world.crash(end, unsynced).await;
+        self.returns[end] = Some(self.world.now() + down);
     }
 
     /// Waits until all honest validators have made blocks after everything is well again.
     async fn recovers(&mut self, watch: &mut dyn FnMut(Moment)) -> Result<(), String> {
-        let (view, target) = (self.views(), self.record.height() + self.plan.heights);
-        let limits = (view + self.plan.most_views(), self.now() + self.plan.most_time());
+        let (view, target) = (self.views(), self.world.record.height() + self.plan.heights);
+        let limits = (view + self.plan.most_views(), self.world.now() + self.plan.most_time());
         loop {
             self.tick(watch).await?;
             let executed = |node: &Node| node.live().map_or(0, |live| live.progress.executed().anchor.height);
             let behind: Vec<(End, u64)> = self
+                .world
                 .nodes
                 .iter()
                 .filter(|node| node.honest)
@@ -353,7 +317,7 @@ impl<'a, K: Spread> Simulation<'a, K> {
                 return Ok(());
             }
             let done = behind.is_empty();
-            if !done && self.views() > limits.0 || self.now() > limits.1 {
+            if !done && self.views() > limits.0 || self.world.now() > limits.1 {
                 let heights: Vec<String> =
                     behind.iter().map(|(end, height)| format!("node {end} is at {height}")).collect();
                 return Err(format!(

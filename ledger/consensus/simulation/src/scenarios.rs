@@ -71,7 +71,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "quorum", about: "too many are off for a while", validators: 4, build: Builder::quorum },
     Scenario {
         name: "lost",
-        about: "a validator loses its disk, and what it signed with it",
+        about: "a validator loses its disk, and with it the memory of what it signed; it must not contradict it",
         validators: 4,
         build: Builder::lost,
     },

@@ -16,25 +16,24 @@ use crate::{
     dice::Dice,
     facts::{BEGINNING, Facts},
     faults::Counters,
-    machine::Disk,
     manner::Manner,
-    node::{Node, PoolClock, Surroundings},
+    node::{Node, Sizes},
     record::Record,
     run::Moment,
     wires::{Bandwidth, CHANNELS, PAYLOADS, Wires},
+    world::World,
 };
 use batches::Batches;
 use commonware_codec::{Copying, Decode as _};
 use commonware_runtime::{
-    Clock as _, Runner as _,
+    Runner as _,
     deterministic::{Config, Context, Runner},
 };
 use mundi_consensus::{Coded, LEAST_CODED, Pace, Payload};
-use mundi_state::{SimulatedDisk, Unsynced};
 use stages::Stages;
 use std::{
     collections::BTreeMap,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -166,29 +165,24 @@ pub fn wan(settings: &WanSettings, watch: &mut dyn FnMut(Moment)) -> Result<WanR
         .with_timeout(Some(limit * 2));
     Runner::new(config).start(|context| async move {
         let ended = |error: String| WanError::Ended(error);
-        let mut world = World::new(context, settings, blocks).map_err(ended)?;
-        world.run(limit, watch).await.map_err(ended)
+        let mut survey = Survey::new(context, settings, blocks).map_err(ended)?;
+        survey.run(limit, watch).await.map_err(ended)
     })
 }
 
-struct World {
-    context: Context,
-    facts: Arc<Facts>,
-    wires: Wires,
-    record: Record,
-    clock: PoolClock,
-    nodes: Vec<Node>,
+/// A world that is measured.
+struct Survey {
+    world: World,
     blocks: u64,
     stages: Stages,
 }
 
-impl World {
+impl Survey {
     fn new(context: Context, settings: &WanSettings, blocks: u64) -> Result<Self, String> {
         let batches = Batches::new(settings.payload, blocks)?;
         let mut facts = Facts::new(&context, settings.validators, &batches.senders())?;
         facts.rules.bounds.bytes = settings.payload;
-        let facts = Arc::new(facts);
-        let (counters, record) = (Counters::default(), Record::default());
+        let (counters, max_lag) = (Counters::default(), facts.rules.max_lag);
         let dice = |purpose: &str| Dice::new(settings.seed, purpose);
         let participants = &facts.committee.participants;
         let wires = Wires::new(&context, dice("wires"), participants, &[], counters.clone());
@@ -198,46 +192,35 @@ impl World {
             link.jitter = settings.jitter;
         });
         wires.count_uploads();
+        let source = Arc::new(move || batches.source());
+        let mut world = World::new(context, facts, wires, Record::default(), settings.pace, Some(source));
         let millis = u64::try_from(settings.execution.as_millis()).unwrap_or(u64::MAX);
-        let nodes = (0..settings.validators).map(|member| {
-            let manner = Manner::new(counters.clone(), facts.rules.max_lag, false);
-            manner.slow.store(millis, Relaxed);
-            let disk = Disk::new(dice("disk"), counters.clone());
-            Node::new(member, member, true, disk, SimulatedDisk::new(settings.seed), manner)
-        });
-        let mut nodes: Vec<Node> = nodes.collect();
-        let clock = PoolClock::default();
-        let around = Arc::new(Surroundings {
-            facts: Arc::clone(&facts),
-            wires: wires.clone(),
-            record: record.clone(),
-            clock: clock.clone(),
-            pace: settings.pace,
-            source: Some(Arc::new(move |_| batches.source())),
-        });
-        nodes.iter_mut().for_each(|node| node.start::<Coded>(&context, &around));
-        let stages = Stages::new(settings.validators, context.current());
-        Ok(Self { context, facts, wires, record, clock, nodes, blocks, stages })
+        for member in 0..settings.validators {
+            let manner = Manner::new(counters.clone(), max_lag, Vec::new());
+            manner.set_slow(millis);
+            let node = Node::new((member, member), true, manner, Sizes::crowd(), dice("disk"), &counters);
+            world.nodes.push(node);
+            world.start::<Coded>(member);
+        }
+        let stages = Stages::new(settings.validators, world.now());
+        Ok(Self { world, blocks, stages })
     }
 
     async fn run(&mut self, limit: Duration, watch: &mut dyn FnMut(Moment)) -> Result<WanReport, String> {
-        let begin = self.context.current();
         loop {
-            self.context.sleep(SAMPLE).await;
-            let now = self.context.current();
-            let elapsed = now.duration_since(begin).unwrap_or_default();
-            self.clock.0.store(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), Relaxed);
+            self.world.pass(SAMPLE).await;
+            let (now, elapsed) = (self.world.now(), self.world.elapsed());
             let mut least = u64::MAX;
-            for (index, node) in self.nodes.iter_mut().enumerate() {
-                if let Some(reason) = node.ended() {
-                    return Err(format!("node {index} ended: {reason}"));
+            for (index, node) in self.world.nodes.iter_mut().enumerate() {
+                if let Some(death) = node.ended() {
+                    return Err(format!("node {index} ended: {}", death.reason));
                 }
                 least = least.min(match node.live() {
                     Some(live) => self.stages.sample(index, now, &live.progress),
                     None => 0,
                 });
             }
-            watch(Moment { time: elapsed, height: self.record.height() });
+            watch(Moment { time: elapsed, height: self.world.record.height() });
             if least >= self.blocks {
                 break;
             }
@@ -248,28 +231,25 @@ impl World {
                 ));
             }
         }
-        let time = self.context.current().duration_since(begin).unwrap_or_default();
-        let report = self.report(time).await;
-        for node in &mut self.nodes {
-            node.crash(&self.context, &self.wires, Unsynced::Kept).await;
-        }
+        let report = self.report(self.world.elapsed()).await;
+        self.world.end().await;
         report
     }
 
     /// What the payloads say of themselves: view, leader, time, size, digest, transactions.
     async fn payloads(&self) -> Result<BTreeMap<u64, Proposed>, String> {
-        let first = self.nodes.first().and_then(Node::live).ok_or("no validator lives")?;
+        let first = self.world.nodes.first().and_then(Node::live).ok_or("no validator lives")?;
         let mut payloads = BTreeMap::new();
         for height in 1..=self.blocks {
             let payload = first.archive.payload(height).await;
             let payload = payload.ok_or_else(|| format!("payload {height} is not kept"))?;
             let bytes = payload.len() as u64;
-            let payload = Payload::<Coded>::decode_cfg(Copying(&payload), &self.facts.rules.bounds)
+            let payload = Payload::<Coded>::decode_cfg(Copying(&payload), &self.world.facts.rules.bounds)
                 .map_err(|error| format!("payload {height}: {error}"))?;
             let header = payload.header();
             let mut digest = [0; 32];
             digest.copy_from_slice(&header.digest());
-            let leader = self.facts.keys().iter().position(|key| *key == header.context.leader);
+            let leader = self.world.facts.keys().iter().position(|key| *key == header.context.leader);
             payloads.insert(
                 height,
                 Proposed {
@@ -299,13 +279,13 @@ impl World {
         }
         let (mut leaders, mut others) = (Vec::new(), Vec::new());
         for proposed in &chosen {
-            for (member, bytes) in self.wires.uploads(&proposed.digest) {
+            for (member, bytes) in self.world.wires.uploads(&proposed.digest) {
                 let share = bytes as f64 / proposed.bytes as f64;
                 if member == proposed.leader { leaders.push(share) } else { others.push(share) }
             }
         }
         let blocks = chosen.len() as u64;
-        let sent = self.wires.sent();
+        let sent = self.world.wires.sent();
         let mut all: Vec<u64> =
             sent.iter().map(|channels| channels.iter().sum::<u64>() / self.blocks).collect();
         all.sort_unstable();
@@ -317,7 +297,7 @@ impl World {
         let stages = &self.stages;
         let (mut notarized, mut finalized) = (Vec::new(), Vec::new());
         let (mut executed, mut anchored) = (Vec::new(), Vec::new());
-        for node in 0..self.nodes.len() {
+        for node in 0..self.world.nodes.len() {
             for (height, proposed) in payloads.range(measured.clone()) {
                 let since = |at: Option<std::time::SystemTime>| {
                     at.map(|at| at.duration_since(proposed.time).unwrap_or_default())
@@ -347,8 +327,8 @@ impl World {
             sent_votes: votes.get(votes.len() / 2).copied().unwrap_or_default(),
             lost_views: lost,
             time,
-            trace: self.context.auditor().state(),
-            violations: self.record.violations(),
+            trace: self.world.context.auditor().state(),
+            violations: self.world.record.violations(),
         })
     }
 }

@@ -40,8 +40,8 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// Channels: votes, certificates, resolver, backfill, payloads, transactions.
-pub(crate) const CHANNELS: usize = 6;
+/// Channels: votes, certificates, resolver, backfill, payloads, standing, transactions.
+pub(crate) const CHANNELS: usize = 7;
 
 /// The channel of votes.
 pub(crate) const VOTES: Channel = 0;

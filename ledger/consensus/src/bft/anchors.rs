@@ -36,7 +36,7 @@ impl<K: Dissemination> Anchors<K> {
         let mut executed = self.progress.watch_executed();
         let mut asked = false;
         loop {
-            let height = executed.borrow_and_update().anchor.height;
+            let height = executed.latest().anchor.height;
             if height >= anchor.height {
                 return match self.is_own(anchor) {
                     Some(own) => own,
@@ -44,20 +44,11 @@ impl<K: Dissemination> Anchors<K> {
                 };
             }
             let more = pin!(executed.changed());
-            let ended = if asked || self.progress.ordered() >= anchor.height {
-                more.await.is_err()
-            } else {
-                match select(more, pin!(runtime.sleep(UNDER_WAY))).await {
-                    Either::Left((more, _)) => more.is_err(),
-                    Either::Right(_) => {
-                        asked = true;
-                        self.ask(header);
-                        false
-                    }
-                }
-            };
-            if ended {
-                return pending().await;
+            if asked || self.progress.ordered() >= anchor.height {
+                more.await;
+            } else if let Either::Right(_) = select(more, pin!(runtime.sleep(UNDER_WAY))).await {
+                asked = true;
+                self.ask(header);
             }
         }
     }

@@ -93,7 +93,7 @@ where
         let parent = ancestry.peek()?.clone();
         let (payload, taken) = parts.build(&runtime, context, &parent).await;
         let payload = Digested::compute(payload, &parts.strategy).await;
-        parts.outstanding.proposed(payload.height().get(), payload.digest(), taken.keep());
+        parts.outstanding.proposed(payload.height().get(), payload.digest(), parent.digest(), taken.keep());
         Some(payload)
     }
 
@@ -115,7 +115,7 @@ where
             let payload = job.inner();
             let (header, before) = (payload.header(), parent.inner().header());
             let hashes = worker.check(&mut runtime, header, before, payload.transactions())?;
-            worker.outstanding.seen(header.height.get(), job.digest(), &hashes);
+            worker.outstanding.seen(header.height.get(), job.digest(), header.parent, &hashes);
             Some(())
         });
         match checked.await {
@@ -149,7 +149,7 @@ impl<K: Dissemination, T: Strategy> Parts<K, T> {
             1 => None,
             _ => Some(self.beacons.of(context.parent.0, context.parent.1).await),
         };
-        let (transactions, taken) = self.take(runtime, before).await;
+        let (transactions, taken) = self.take(runtime, parent).await;
         let mut draft = Draft {
             height: height.get(),
             time: millis(runtime.current()).max(before.time),
@@ -175,7 +175,9 @@ impl<K: Dissemination, T: Strategy> Parts<K, T> {
     }
 
     /// What goes into the payload after one, as soon as there is something, or it is time for an empty one.
-    async fn take(&self, runtime: &impl Clock, before: &Header<K>) -> (Vec<Bytes>, Taken) {
+    async fn take(&self, runtime: &impl Clock, parent: &Digested<Payload<K>>) -> (Vec<Bytes>, Taken) {
+        let before = parent.inner().header();
+        self.take_note(parent);
         let since = instant(before.time);
         runtime.sleep_until(since + self.pace.interval).await;
         let idle = since + self.pace.idle;
@@ -183,14 +185,16 @@ impl<K: Dissemination, T: Strategy> Parts<K, T> {
         loop {
             let mut woken = std::pin::pin!(self.progress.woken().notified());
             woken.as_mut().enable();
-            executed.borrow_and_update();
+            let busy = executed.latest().busy;
             let behind = before.height.get() + 1 - self.anchor(before).height > self.rules.max_lag;
             let mut limits = proposal_limits(&self.ledger);
             limits.bytes = self.rules.bounds.bytes as usize;
             limits.transactions = self.rules.bounds.transactions as usize;
-            let transactions = if behind { Vec::new() } else { self.source.propose(&limits) };
+            let mut transactions = if behind { Vec::new() } else { self.source.propose(&limits) };
+            let (height, digest) = (before.height.get(), parent.digest());
+            transactions.retain(|tx| !self.outstanding.is_repeated(height, digest, tx.hash()));
             // What was executed but is not certified yet should not wait for the next transaction.
-            let owed = executed.borrow().busy > before.anchor.height;
+            let owed = busy > before.anchor.height;
             if !transactions.is_empty() || owed || runtime.current() >= idle {
                 let hashes = transactions.iter().map(|tx| tx.hash()).collect();
                 let raw = transactions.iter().map(|tx| tx.envelope.encoded_2718().into()).collect();
@@ -200,6 +204,16 @@ impl<K: Dissemination, T: Strategy> Parts<K, T> {
             match futures::future::select(Box::pin(runtime.sleep_until(idle)), news).await {
                 Either::Left(_) | Either::Right(_) => {}
             }
+        }
+    }
+
+    /// Sees what the payload before holds, unless that is known: its check was not waited for if it became final first.
+    fn take_note(&self, parent: &Digested<Payload<K>>) {
+        let (header, digest) = (parent.inner().header(), parent.digest());
+        let height = header.height.get();
+        if height > self.progress.executed().anchor.height && !self.outstanding.knows(height, digest) {
+            let hashes: Vec<B256> = parent.inner().transactions().iter().filter_map(hash_of).collect();
+            self.outstanding.seen(height, digest, header.parent, &hashes);
         }
     }
 

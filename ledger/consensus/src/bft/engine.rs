@@ -6,35 +6,34 @@ use super::{
     beacons::Beacons,
     conduct::Conduct,
     executor::{self, Waiting},
+    kept::{kept, make_good},
     observer::Observer,
     outstanding::Outstanding,
     progress::{Fault, Progress},
+    spread::{Spread, Wired, epochs},
+    standing::{Inquiry, Standing, Talk},
 };
 use crate::{
-    archive::{Archive, Marshal},
-    dissemination::{Coded, Coding, Dissemination, Whole},
+    archive::{Archive, BUFFER, Marshal, layout, pages},
+    dissemination::Dissemination,
     payload::{Anchor, Bounds, Payload},
     rules::{Pace, Rules},
     scheme::{PublicKey, Scheme},
 };
 use alloy_primitives::Address;
-use commonware_broadcast::buffered;
 use commonware_consensus::{
-    CertifiableAutomaton, Relay, Reporter, Reporters,
+    Reporters,
     marshal::{
         self, Start,
-        coding::{Marshaled, MarshaledConfig, shards},
-        core::{Actor, Buffer, Mailbox, Variant},
+        core::{Actor, Variant},
         resolver::p2p as backfill,
-        standard::Deferred,
     },
     simplex::{
-        self, Engine, Floor, Plan,
+        self, Engine, Floor,
         config::{ForwardPolicy, SkipBudget, SkipPolicy},
         elector::RoundRobin,
-        types::{Activity, Context},
     },
-    types::{Epoch, FixedEpocher, ViewDelta},
+    types::{Epoch, ViewDelta},
 };
 use commonware_cryptography::{
     Digested, Digestible, Sha256,
@@ -42,9 +41,10 @@ use commonware_cryptography::{
 };
 use commonware_p2p::{Blocker, Provider, Receiver, Sender};
 use commonware_parallel::Strategy;
-use commonware_runtime::{Clock, Handle, Metrics, Spawner, Storage, buffer::paged::CacheRef};
-use commonware_storage::{archive::prunable, translator::EightCap};
-use commonware_utils::{NZU16, NZU64, NZUsize, NonZeroDuration};
+use commonware_runtime::{Clock, Handle, Metrics, Spawner, Storage};
+use commonware_storage::archive::{self, immutable};
+use commonware_utils::{NZU64, NZUsize, NonZeroDuration};
+use futures::future::pending;
 use mundi_chain::{Ledger, SharedSource};
 use rand_core::CryptoRng;
 use std::{
@@ -67,6 +67,8 @@ pub struct Channels<S, R> {
     pub backfill: (S, R),
     /// Payloads, or their shards, as they are proposed.
     pub payloads: (S, R),
+    /// How far everybody is, for those that have forgotten what they signed.
+    pub standing: (S, R),
 }
 
 /// How much is kept and waited for.
@@ -82,7 +84,11 @@ pub struct Tuning {
     pub fetch: Duration,
     /// Messages that wait inside. Default: 1,024.
     pub mailbox: NonZeroUsize,
-    /// Payloads in a file of the archive. Fixed for the life of a chain's folder. Default: 256.
+    /// Payloads whose shards are collected at a time. Default: 64.
+    pub records: NonZeroUsize,
+    /// Views in a file of payloads that are not final yet: files go as a whole, after [`views`](Self::views). Default: 256.
+    pub recent: NonZeroU64,
+    /// Heights in a file of the archive. Fixed for the life of a chain's folder. Default: 32,768.
     pub section: NonZeroU64,
     /// Bytes of pages of the archive that are kept in memory. Default: 16 MiB.
     pub page_cache: usize,
@@ -100,7 +106,9 @@ impl Default for Tuning {
             repair: NZUsize!(64),
             fetch: Duration::from_secs(2),
             mailbox: NZUsize!(1024),
-            section: NZU64!(256),
+            records: NZUsize!(64),
+            recent: NZU64!(256),
+            section: NZU64!(32_768),
             page_cache: 16 << 20,
             waiting: Waiting::Aside,
             conduct: None,
@@ -155,19 +163,7 @@ impl fmt::Debug for Running {
 }
 
 /// The one epoch that there is so far.
-const EPOCH: Epoch = Epoch::zero();
-
-/// Bytes of a page of the archive.
-const PAGE: u16 = 4084;
-
-/// Bytes that storage reads and writes at a time.
-const BUFFER: NonZeroUsize = NZUsize!(64 << 10);
-
-/// Payloads of each peer that are kept before it is known whose turn it was.
-const PEER_BUFFER: NonZeroUsize = NZUsize!(64);
-
-/// Payloads whose shards are collected at a time.
-const RECORDS: NonZeroUsize = NZUsize!(64);
+pub(super) const EPOCH: Epoch = Epoch::zero();
 
 /// How long nobody is asked again after a request that failed.
 const RETRY: Duration = Duration::from_millis(100);
@@ -180,161 +176,10 @@ pub fn max_message_size<K: Dissemination>(validators: u32, bounds: &Bounds) -> u
     ])
 }
 
-/// A way of spreading payloads, as it is wired up.
-pub trait Spread: Dissemination {
-    /// Starts what sends and receives payloads, and wraps the application into what simplex asks.
-    fn wire<E, B, P, T, A, S, R>(
-        runtime: &E,
-        config: &EngineConfig<B, P, T>,
-        application: A,
-        marshal: Mailbox<Scheme, Self::Variant>,
-        channel: (S, R),
-    ) -> Wired<impl Buffer<Self::Variant, PublicKey = PublicKey>, impl Voter<Self>>
-    where
-        E: Runtime,
-        B: Blocker<PublicKey = PublicKey>,
-        P: Provider<PublicKey = PublicKey>,
-        T: Strategy,
-        A: Proposer<E, Self>,
-        S: Sender<PublicKey = PublicKey>,
-        R: Receiver<PublicKey = PublicKey>;
-}
-
 /// What ordering asks of the world that it runs in.
 pub trait Runtime: CryptoRng + Spawner + Metrics + Clock + Storage + Send + Sync + 'static {}
 
 impl<E: CryptoRng + Spawner + Metrics + Clock + Storage + Send + Sync + 'static> Runtime for E {}
-
-/// What proposes and checks payloads.
-pub trait Proposer<E, K: Dissemination>:
-    commonware_consensus::Application<
-        E,
-        SigningScheme = Scheme,
-        Context = Context<K::Commitment, PublicKey>,
-        Block = Payload<K>,
-        Input = (),
-    >
-{
-}
-
-impl<E, K: Dissemination, A> Proposer<E, K> for A where
-    A: commonware_consensus::Application<
-            E,
-            SigningScheme = Scheme,
-            Context = Context<K::Commitment, PublicKey>,
-            Block = Payload<K>,
-            Input = (),
-        >
-{
-}
-
-/// What simplex asks when it votes.
-pub trait Voter<K: Dissemination>:
-    CertifiableAutomaton<Context = Context<K::Commitment, PublicKey>, Digest = K::Commitment>
-    + Relay<Digest = K::Commitment, PublicKey = PublicKey, Plan = Plan<PublicKey>>
-    + Reporter<Activity = Activity<Scheme, K::Commitment>>
-{
-}
-
-impl<K: Dissemination, A> Voter<K> for A where
-    A: CertifiableAutomaton<Context = Context<K::Commitment, PublicKey>, Digest = K::Commitment>
-        + Relay<Digest = K::Commitment, PublicKey = PublicKey, Plan = Plan<PublicKey>>
-        + Reporter<Activity = Activity<Scheme, K::Commitment>>
-{
-}
-
-/// What comes of [`Spread::wire`].
-pub struct Wired<B, A> {
-    buffer: B,
-    automaton: A,
-    handle: Handle<()>,
-}
-
-impl<B, A> fmt::Debug for Wired<B, A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wired").finish_non_exhaustive()
-    }
-}
-
-impl Spread for Whole {
-    fn wire<E, B, P, T, A, S, R>(
-        runtime: &E,
-        config: &EngineConfig<B, P, T>,
-        application: A,
-        marshal: Mailbox<Scheme, Self::Variant>,
-        channel: (S, R),
-    ) -> Wired<impl Buffer<Self::Variant, PublicKey = PublicKey>, impl Voter<Self>>
-    where
-        E: Runtime,
-        B: Blocker<PublicKey = PublicKey>,
-        P: Provider<PublicKey = PublicKey>,
-        T: Strategy,
-        A: Proposer<E, Self>,
-        S: Sender<PublicKey = PublicKey>,
-        R: Receiver<PublicKey = PublicKey>,
-    {
-        let settings = buffered::Config {
-            public_key: config.public_key.clone(),
-            mailbox_size: config.tuning.mailbox,
-            deque_size: PEER_BUFFER.get(),
-            priority: false,
-            codec_config: config.rules.bounds,
-            peer_provider: config.peers.clone(),
-            strategy: config.strategy.clone(),
-        };
-        let (engine, buffer) = buffered::Engine::new(runtime.child("buffer"), settings);
-        let automaton = Deferred::new(runtime.child("automaton"), application, marshal, epochs());
-        Wired { buffer, automaton, handle: engine.start(channel) }
-    }
-}
-
-impl Spread for Coded {
-    fn wire<E, B, P, T, A, S, R>(
-        runtime: &E,
-        config: &EngineConfig<B, P, T>,
-        application: A,
-        marshal: Mailbox<Scheme, Self::Variant>,
-        channel: (S, R),
-    ) -> Wired<impl Buffer<Self::Variant, PublicKey = PublicKey>, impl Voter<Self>>
-    where
-        E: Runtime,
-        B: Blocker<PublicKey = PublicKey>,
-        P: Provider<PublicKey = PublicKey>,
-        T: Strategy,
-        A: Proposer<E, Self>,
-        S: Sender<PublicKey = PublicKey>,
-        R: Receiver<PublicKey = PublicKey>,
-    {
-        let provider = ConstantProvider::<_, Epoch>::new(config.scheme.clone());
-        let settings: shards::Config<_, _, _, _, Payload<Self>, _> = shards::Config {
-            scheme_provider: provider.clone(),
-            blocker: config.blocker.clone(),
-            block_codec_config: config.rules.bounds,
-            strategy: config.strategy.clone(),
-            mailbox_size: config.tuning.mailbox,
-            peer_buffer_size: PEER_BUFFER,
-            records: RECORDS,
-            peer_provider: config.peers.clone(),
-        };
-        let (engine, buffer) =
-            shards::Engine::<_, _, _, _, Coding, Sha256, _, _, _>::new(runtime.child("shards"), settings);
-        let settings = MarshaledConfig {
-            application,
-            marshal,
-            shards: buffer.clone(),
-            scheme_provider: provider,
-            strategy: config.strategy.clone(),
-            epocher: epochs(),
-        };
-        let automaton = Marshaled::new(runtime.child("automaton"), settings);
-        Wired { buffer, automaton, handle: engine.start(channel) }
-    }
-}
-
-/// All heights are in one epoch.
-fn epochs() -> FixedEpocher {
-    FixedEpocher::new(NonZeroU64::MAX)
-}
 
 /// Starts ordering, from the genesis or from where it was.
 pub async fn start<K, E, B, P, T, S, R>(
@@ -351,35 +196,52 @@ where
     S: Sender<PublicKey = PublicKey>,
     R: Receiver<PublicKey = PublicKey>,
 {
-    let genesis = genesis::<K>(&config)?;
-    let floor = K::Variant::commitment(&genesis);
+    let first = first::<K>(&config)?;
+    let genesis = K::Variant::commitment(&first);
     let head = config.ledger.head();
     let progress = Progress::new(Anchor { height: head.block.header.number, hash: head.block.hash });
     let outstanding = Outstanding::new(Arc::clone(&config.source));
     let beacons = Beacons::new();
     let tuning = &config.tuning;
-    let pages = CacheRef::new(
-        NZU16!(PAGE),
-        NonZeroUsize::new(tuning.page_cache / usize::from(PAGE)).unwrap_or(NonZeroUsize::MIN),
-    );
+    let pages = pages(tuning.page_cache);
     let fetch_timeout =
         NonZeroDuration::new(tuning.fetch).unwrap_or(NonZeroDuration::new_panic(Duration::from_secs(1)));
 
-    let certificates = archive(&config, &pages, "certificates", ());
-    let certificates = prunable::Archive::init(runtime.child("certificates"), certificates).await;
-    let certificates =
-        certificates.map_err(|error| Fault::Engine(format!("archive of certificates: {error}")))?;
-    let payloads = archive(&config, &pages, "payloads", config.rules.bounds);
-    let payloads = prunable::Archive::init(runtime.child("payloads"), payloads).await;
-    let payloads = payloads.map_err(|error| Fault::Engine(format!("archive of payloads: {error}")))?;
+    let broken = |what: &str, error: archive::Error| Fault::Engine(format!("archive of {what}: {error}"));
+    let (prefix, section) = (config.partition.as_str(), tuning.section);
+    let certificates = layout(prefix, "certificates", section, &pages, ());
+    let certificates = immutable::Archive::init(runtime.child("certificates"), certificates).await;
+    let certificates = certificates.map_err(|error| broken("certificates", error))?;
+    let payloads = layout(prefix, "payloads", section, &pages, config.rules.bounds);
+    let payloads = immutable::Archive::init(runtime.child("payloads"), payloads).await;
+    let payloads = payloads.map_err(|error| broken("payloads", error))?;
+
+    let (mut executor, [submit, finish]) = executor::start::<E, K>(
+        &runtime,
+        executor::Parts {
+            rules: config.rules,
+            ledger: Arc::clone(&config.ledger),
+            source: Arc::clone(&config.source),
+            pool: Arc::clone(&config.pool),
+            outstanding: outstanding.clone(),
+            progress: progress.clone(),
+            waiting: tuning.waiting,
+            depth: tuning.depth,
+            conduct: tuning.conduct.clone(),
+        },
+    );
+    if let Some(payload) = kept::<K, _>(&payloads, head.block.header.number, &config.strategy).await? {
+        progress.set_anchored(payload.inner().header().anchor.height);
+    }
+    make_good::<K, _>(&payloads, &config.strategy, &mut executor, &progress, tuning.depth).await?;
     let settings = marshal::Config {
         provider: ConstantProvider::<_, Epoch>::new(config.scheme.clone()),
         epocher: epochs(),
-        start: Start::Genesis(genesis),
+        start: Start::Genesis(first),
         partition_prefix: format!("{}marshal", config.partition),
         mailbox_size: tuning.mailbox,
         view_retention: ViewDelta::new(tuning.views),
-        prunable_items_per_section: tuning.section,
+        prunable_items_per_section: tuning.recent,
         page_cache: pages.clone(),
         replay_buffer: BUFFER,
         key_write_buffer: BUFFER,
@@ -430,66 +292,72 @@ where
     });
     let Wired { buffer, automaton, handle: spread } =
         K::wire(&runtime, &config, application, mailbox.clone(), channels.payloads);
-    let (executor, [submit, finish]) = executor::start::<E, K>(
-        &runtime,
-        executor::Parts {
-            rules: config.rules,
-            ledger: Arc::clone(&config.ledger),
-            source: Arc::clone(&config.source),
-            pool: Arc::clone(&config.pool),
-            outstanding,
-            progress: progress.clone(),
-            waiting: tuning.waiting,
-            depth: tuning.depth,
-            conduct: tuning.conduct.clone(),
-        },
-    );
     let marshal = marshal.start(executor, buffer, resolver);
 
     let leader_timeout = config.pace.interval + config.pace.idle + config.pace.patience;
     let certification_timeout = leader_timeout * 2;
-    let observer = Observer { beacons, progress: progress.clone() };
-    let simplex = Engine::new(
-        runtime.child("simplex"),
-        simplex::Config {
-            scheme: config.scheme,
-            elector: RoundRobin::<Sha256>::default(),
-            blocker: config.blocker,
-            automaton: automaton.clone(),
-            relay: automaton.clone(),
-            reporter: Reporters::from((automaton, observer)),
-            track_historical_votes: false,
-            strategy: config.strategy,
-            partition: format!("{}votes-{EPOCH}", config.partition),
-            mailbox_size: tuning.mailbox,
-            epoch: EPOCH,
-            floor: Floor::Genesis(floor),
-            replay_buffer: BUFFER,
-            write_buffer: BUFFER,
-            page_cache: pages,
-            leader_timeout,
-            certification_timeout,
-            timeout_retry: leader_timeout,
-            view_retention: ViewDelta::new(tuning.views),
-            skip: SkipPolicy::Enabled {
-                timeout: certification_timeout * 2,
-                budget: SkipBudget::Participants,
-            },
-            fetch_timeout,
-            fetch_retry_delay: RETRY,
-            forward: ForwardPolicy::SilentVoters,
-        },
-    );
-    let simplex = simplex.start(channels.votes, channels.certificates, channels.resolver);
+    let standing = Standing::new();
+    let observer = Observer { beacons, standing: standing.clone(), progress: progress.clone() };
+    let journal = format!("{}votes-{EPOCH}", config.partition);
+    let voted = voted(&runtime, &journal).await?;
+    let (inquiry, since) = Inquiry::new(config.scheme.participants().len());
+    let inquiry = voted.is_none().then_some(inquiry);
+    let has_forgotten = inquiry.is_some();
+    let (scheme, strategy, blocker) =
+        (config.scheme.clone(), config.strategy.clone(), config.blocker.clone());
+    let talk = runtime.child("standing").spawn(move |runtime| {
+        // Who did something in a view knew a certificate of the one before.
+        let knew = voted.map_or(0, |view| view.saturating_sub(1));
+        Talk { runtime, standing, scheme, strategy, blocker, knew }.run(channels.standing, inquiry)
+    });
+    let settings = simplex::Config {
+        scheme: config.scheme,
+        elector: RoundRobin::<Sha256>::default(),
+        blocker: config.blocker,
+        automaton: automaton.clone(),
+        relay: automaton.clone(),
+        reporter: Reporters::from((automaton, observer)),
+        track_historical_votes: false,
+        strategy: config.strategy,
+        partition: journal,
+        mailbox_size: tuning.mailbox,
+        epoch: EPOCH,
+        floor: Floor::Genesis(genesis),
+        replay_buffer: BUFFER,
+        write_buffer: BUFFER,
+        page_cache: pages,
+        leader_timeout,
+        certification_timeout,
+        timeout_retry: leader_timeout,
+        view_retention: ViewDelta::new(tuning.views),
+        skip: SkipPolicy::Enabled { timeout: certification_timeout * 2, budget: SkipBudget::Participants },
+        fetch_timeout,
+        fetch_retry_delay: RETRY,
+        forward: ForwardPolicy::SilentVoters,
+    };
+    let simplex = runtime.child("simplex").spawn(move |runtime| async move {
+        let mut settings = settings;
+        if has_forgotten {
+            match since.await {
+                Ok(Some(last)) => settings.floor = Floor::Finalized(last),
+                Ok(None) => {}
+                // Everything is ending.
+                Err(_) => return pending().await,
+            }
+        }
+        let engine = Engine::new(runtime, settings);
+        let ended = engine.start(channels.votes, channels.certificates, channels.resolver).await;
+        tracing::debug!(target: "consensus", ?ended, "voting has ended");
+    });
 
-    let parts = Handle::select([spread, submit, finish, marshal, simplex]);
+    let parts = Handle::select([spread, submit, finish, marshal, talk, simplex]);
     let watched = progress.clone();
     let ended = runtime.child("watch").spawn(move |runtime| watched.watch(runtime, parts));
     Ok(Running { progress, archive: Arc::new(Marshal(mailbox)), ended })
 }
 
 /// The payload before the first.
-fn genesis<K: Dissemination>(
+fn first<K: Dissemination>(
     config: &EngineConfig<impl Sized, impl Sized, impl Sized>,
 ) -> Result<<K::Variant as Variant>::Block, Fault> {
     let block = config.ledger.block(0).map_err(|error| Fault::Ledger(error.to_string()))?;
@@ -501,24 +369,14 @@ fn genesis<K: Dissemination>(
     Ok(K::genesis(Digested::precomputed(payload, digest)))
 }
 
-fn archive<C>(
-    config: &EngineConfig<impl Sized, impl Sized, impl Sized>,
-    pages: &CacheRef,
-    name: &str,
-    codec: C,
-) -> prunable::Config<EightCap, C> {
-    let prefix = &config.partition;
-    prunable::Config {
-        translator: EightCap,
-        metadata_partition: format!("{prefix}{name}-metadata"),
-        key_partition: format!("{prefix}{name}-keys"),
-        key_page_cache: pages.clone(),
-        value_partition: format!("{prefix}{name}-values"),
-        compression: None,
-        codec_config: codec,
-        items_per_section: config.tuning.section,
-        key_write_buffer: BUFFER,
-        value_write_buffer: BUFFER,
-        replay_buffer: BUFFER,
-    }
+/// The newest view of which there is something in the journal of votes, if it was ever written.
+async fn voted(runtime: &impl Storage, journal: &str) -> Result<Option<u64>, Fault> {
+    let sections = match runtime.scan(journal).await {
+        Ok(sections) => sections,
+        Err(commonware_runtime::Error::PartitionMissing(_)) => Vec::new(),
+        Err(error) => return Err(Fault::Engine(format!("the journal of votes: {error}"))),
+    };
+    // Each view has a file, which has its number as a name.
+    let views = sections.iter().filter_map(|name| Some(u64::from_be_bytes(name.as_slice().try_into().ok()?)));
+    Ok(views.max())
 }

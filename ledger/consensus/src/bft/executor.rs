@@ -179,7 +179,7 @@ impl Parts {
         let digest = payload.digest();
         let transactions = self.pool.install(|| self.recover(payload.inner().transactions()));
         let hashes: Vec<B256> = transactions.iter().map(|tx| tx.hash()).collect();
-        self.outstanding.decided(height, digest, &hashes);
+        self.outstanding.decided(height, digest, header.parent, &hashes);
         if height <= self.progress.executed().anchor.height {
             return self.compare(height, digest).map(|()| None);
         }

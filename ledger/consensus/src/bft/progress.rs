@@ -1,5 +1,6 @@
 //! How far a node is: what it has executed, and what is final.
 
+use super::watched::{Following, Watched};
 use crate::payload::Anchor;
 use alloy_primitives::B256;
 use commonware_runtime::Spawner;
@@ -12,7 +13,7 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 /// An executed block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,9 +62,9 @@ pub struct Progress(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    executed: watch::Sender<Executed>,
-    view: watch::Sender<u64>,
-    fault: watch::Sender<Option<Fault>>,
+    executed: Watched<Executed>,
+    view: Watched<u64>,
+    fault: Watched<Option<Fault>>,
     ordered: AtomicU64,
     anchored: AtomicU64,
     /// There may be something new in the pool.
@@ -75,9 +76,9 @@ impl Progress {
     pub fn new(executed: Anchor) -> Self {
         let executed = Executed { anchor: executed, busy: 0 };
         Self(Arc::new(Inner {
-            executed: watch::Sender::new(executed),
-            view: watch::Sender::new(0),
-            fault: watch::Sender::new(None),
+            executed: Watched::new(executed),
+            view: Watched::new(0),
+            fault: Watched::new(None),
             ordered: AtomicU64::new(executed.anchor.height),
             anchored: AtomicU64::new(0),
             woken: Notify::new(),
@@ -86,12 +87,12 @@ impl Progress {
 
     /// What was executed last.
     pub fn executed(&self) -> Executed {
-        *self.0.executed.borrow()
+        self.0.executed.get()
     }
 
     /// Follows what is executed.
-    pub fn watch_executed(&self) -> watch::Receiver<Executed> {
-        self.0.executed.subscribe()
+    pub fn watch_executed(&self) -> Following<Executed> {
+        self.0.executed.follow()
     }
 
     /// Height of the newest final payload that is known.
@@ -106,28 +107,27 @@ impl Progress {
 
     /// The view that consensus is in.
     pub fn view(&self) -> u64 {
-        *self.0.view.borrow()
+        self.0.view.get()
     }
 
     /// Follows the view.
-    pub fn watch_view(&self) -> watch::Receiver<u64> {
-        self.0.view.subscribe()
+    pub fn watch_view(&self) -> Following<u64> {
+        self.0.view.follow()
     }
 
     /// Why the node cannot go on, if so.
     pub fn fault(&self) -> Option<Fault> {
-        self.0.fault.borrow().clone()
+        self.0.fault.get()
     }
 
     /// Resolves when the node cannot go on.
     pub async fn failed(&self) -> Fault {
-        let mut fault = self.0.fault.subscribe();
+        let mut fault = self.0.fault.follow();
         loop {
-            if let Some(fault) = fault.borrow_and_update().clone() {
+            if let Some(fault) = fault.latest() {
                 return fault;
             }
-            // The sender is held by `self`.
-            let _ = fault.changed().await;
+            fault.changed().await;
         }
     }
 
@@ -141,11 +141,12 @@ impl Progress {
     }
 
     pub(super) fn set_executed(&self, anchor: Anchor, busy: bool) {
-        self.0.executed.send_modify(|executed| {
+        self.0.executed.change(|executed| {
             executed.anchor = anchor;
             if busy {
                 executed.busy = anchor.height;
             }
+            true
         });
         self.0.ordered.fetch_max(anchor.height, Relaxed);
     }
@@ -154,12 +155,12 @@ impl Progress {
         self.0.ordered.fetch_max(height, Relaxed);
     }
 
-    pub(super) fn set_anchored(&self, height: u64) {
+    pub(crate) fn set_anchored(&self, height: u64) {
         self.0.anchored.fetch_max(height, Relaxed);
     }
 
     pub(crate) fn set_view(&self, view: u64) {
-        self.0.view.send_if_modified(|current| {
+        self.0.view.change(|current| {
             let newer = view > *current;
             *current = view.max(*current);
             newer
@@ -180,7 +181,7 @@ impl Progress {
     /// Takes note of the first fault.
     pub(crate) fn fail(&self, fault: Fault) {
         tracing::error!(target: "consensus", %fault, "the node stops ordering");
-        self.0.fault.send_if_modified(|current| {
+        self.0.fault.change(|current| {
             let first = current.is_none();
             if first {
                 *current = Some(fault);

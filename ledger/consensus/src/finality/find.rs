@@ -91,7 +91,9 @@ impl Find<'_> {
             }
         }
         match self.payload(above).await? {
-            Some(found) => Ok((above, found.anchor)),
+            Some(found) if found.anchor >= self.height => Ok((above, found.anchor)),
+            // It has come in the meantime, and is not the one.
+            Some(_) => Err(FindError::NotFinal(self.height)),
             None => Err(self.missing(above)),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::batch::Batch;
 use crate::{
-    archive::Archive,
+    archive::{Archive, layout, pages},
     bft::{Fault, Progress, Runtime},
     dissemination::Dissemination,
     finality::MOST_CERTIFICATE_BYTES,
@@ -11,24 +11,14 @@ use crate::{
     scheme::Digest,
 };
 use alloy_primitives::Bytes;
-use commonware_codec::RangeCfg;
+use commonware_codec::{Copying, RangeCfg, ReadExt};
 use commonware_consensus::Heightable;
 use commonware_cryptography::Digestible;
-use commonware_runtime::{Handle, buffer::paged::CacheRef};
-use commonware_storage::{
-    archive::{Archive as _, Error, Identifier, prunable},
-    translator::EightCap,
-};
-use commonware_utils::{NZU16, NZUsize};
+use commonware_runtime::Handle;
+use commonware_storage::archive::{Archive as _, Error, Identifier, immutable};
 use futures::{FutureExt, future::BoxFuture};
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::NonZeroU64;
 use tokio::sync::{mpsc, oneshot};
-
-/// Bytes of a page.
-const PAGE: u16 = 4084;
-
-/// Bytes that are read and written at a time.
-const BUFFER: NonZeroUsize = NZUsize!(64 << 10);
 
 /// Requests that wait.
 const MAILBOX: usize = 256;
@@ -37,7 +27,7 @@ const MAILBOX: usize = 256;
 const MOST_PAYLOAD_BYTES: usize = MOST_HEADER + 6 * Rules::MOST_BYTES as usize;
 const MOST_HEADER: usize = Header::<crate::Coded>::MAX_ENCODE_SIZE;
 
-type Kept<E> = prunable::Archive<EightCap, E, Digest, bytes::Bytes>;
+type Kept<E> = immutable::Archive<E, Digest, bytes::Bytes>;
 
 /// How much is kept in memory, and in a file.
 #[derive(Clone, Copy, Debug)]
@@ -61,21 +51,10 @@ pub(super) struct Archives<E: Runtime> {
 
 impl<E: Runtime> Archives<E> {
     pub(super) async fn open(runtime: &E, partition: &str, sizes: Sizes) -> Result<Self, Fault> {
-        let pages = NonZeroUsize::new(sizes.page_cache / usize::from(PAGE)).unwrap_or(NonZeroUsize::MIN);
-        let pages = CacheRef::new(NZU16!(PAGE), pages);
-        let config = |name: &str, most: usize| prunable::Config {
-            translator: EightCap,
-            metadata_partition: format!("{partition}followed-{name}-metadata"),
-            key_partition: format!("{partition}followed-{name}-keys"),
-            key_page_cache: pages.clone(),
-            value_partition: format!("{partition}followed-{name}-values"),
-            compression: None,
-            codec_config: RangeCfg::from(0..=most),
-            items_per_section: sizes.section,
-            key_write_buffer: BUFFER,
-            value_write_buffer: BUFFER,
-            replay_buffer: BUFFER,
-        };
+        let pages = pages(sizes.page_cache);
+        let prefix = format!("{partition}followed-");
+        let config =
+            |name, most: usize| layout(&prefix, name, sizes.section, &pages, RangeCfg::from(0..=most));
         let payloads = config("payloads", MOST_PAYLOAD_BYTES);
         let payloads = Kept::init(runtime.child("payloads"), payloads).await.map_err(failed)?;
         let certificates = config("certificates", MOST_CERTIFICATE_BYTES);
@@ -86,6 +65,17 @@ impl<E: Runtime> Archives<E> {
     /// Height of the newest payload.
     pub(super) fn newest(&self) -> Option<u64> {
         self.payloads.last_index()
+    }
+
+    /// Height of the block that a payload proves.
+    pub(super) async fn anchor<K: Dissemination>(&self, height: u64) -> Result<Option<u64>, Fault> {
+        let Some(payload) = self.payloads.get(Identifier::Index(height)).await.map_err(failed)? else {
+            return Ok(None);
+        };
+        let header = Header::<K>::read(&mut Copying(payload.as_ref()));
+        let header = header
+            .map_err(|error| Fault::Engine(format!("the archive has at {height} no payload: {error}")))?;
+        Ok(Some(header.anchor.height))
     }
 
     /// Serves whoever asks, until nobody can any more.

@@ -24,7 +24,7 @@ use commonware_parallel::Sequential;
 const MOST_WAITING: usize = 4 * MOST_BATCH;
 
 /// Most bytes of those.
-const MOST_WAITING_BYTES: usize = 8 * MOST_BATCH_BYTES as usize;
+const MOST_WAITING_BYTES: usize = 32 * MOST_BATCH_BYTES as usize;
 
 /// As large as payloads can be in any network.
 const BOUNDS: Bounds = Bounds { bytes: Rules::MOST_BYTES, transactions: Rules::MOST_BYTES };

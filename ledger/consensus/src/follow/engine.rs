@@ -39,7 +39,7 @@ pub struct Tuning {
     pub resend: Duration,
     /// Payloads in the ledger that are not durable yet. Default: 64.
     pub depth: usize,
-    /// Payloads in a file of the archive. Fixed for the life of a chain's folder. Default: 4,096.
+    /// Heights in a file of the archive. Fixed for the life of a chain's folder. Default: 32,768.
     pub section: NonZeroU64,
     /// Bytes of pages of the archive that are kept in memory. Default: 16 MiB.
     pub page_cache: usize,
@@ -54,7 +54,7 @@ impl Default for Tuning {
             poll: Duration::from_millis(100),
             resend: Duration::from_secs(3),
             depth: 64,
-            section: NZU64!(4096),
+            section: NZU64!(32_768),
             page_cache: 16 << 20,
             waiting: Waiting::Aside,
         }
@@ -93,6 +93,9 @@ pub async fn start<K: Dissemination, E: Runtime>(runtime: E, config: EngineConfi
     let progress = Progress::new(Anchor { height: head.header.number, hash: head.hash });
     let sizes = Sizes { section: tuning.section, page_cache: tuning.page_cache };
     let archives = Archives::open(&runtime, &partition, sizes).await?;
+    if let Some(height) = archives.anchor::<K>(head.header.number).await? {
+        progress.set_anchored(height);
+    }
     let next = next(&archives, head.header.number);
     let parent = parent(&ledger, next)?;
     let (archives, kept): (Mailbox<K>, _) = archives.start(&runtime, progress.clone());
@@ -116,7 +119,7 @@ pub async fn start<K: Dissemination, E: Runtime>(runtime: E, config: EngineConfi
     let parts = Parts {
         upstreams,
         genesis,
-        checker: Checker::new(scheme.clone(), next, parent),
+        checker: Some(Checker::new(scheme.clone(), next, parent)),
         scheme,
         progress: progress.clone(),
         batches,

@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 /// After how long an upstream is asked anew how far it is, by a node that is behind.
 const GREET: Duration = Duration::from_secs(10);
 
-/// After how long without anything new another upstream is asked.
+/// After how long without anything new another upstream is asked, and how long an answer may take.
 const QUIET: Duration = Duration::from_secs(3);
 
 /// Heights that are fetched without asking first how many there are.
@@ -36,7 +36,8 @@ pub(super) struct Parts<K: Dissemination> {
     pub(super) upstreams: Vec<Arc<dyn Upstream>>,
     pub(super) genesis: B256,
     pub(super) scheme: Scheme,
-    pub(super) checker: Checker<K>,
+    /// Not there while it is at work elsewhere.
+    pub(super) checker: Option<Checker<K>>,
     pub(super) progress: Progress,
     pub(super) batches: mpsc::Sender<Batch<K>>,
     pub(super) bytes: u32,
@@ -64,8 +65,21 @@ enum Trouble {
 
 impl From<Lie> for Trouble {
     fn from(lie: Lie) -> Self {
-        Self::Lied(lie)
+        match lie {
+            // One that caught up lacks the certificates of what it fetched: another may have them.
+            Lie::Uncertified { .. } => Self::Silent(UpstreamError::Refused(lie.to_string())),
+            lie => Self::Lied(lie),
+        }
     }
+}
+
+/// What an upstream gave.
+enum Given {
+    /// Payloads that are final.
+    Proven,
+    /// Payloads of which nobody knows yet.
+    Unproven,
+    Nothing,
 }
 
 impl From<UpstreamError> for Trouble {
@@ -77,8 +91,9 @@ impl From<UpstreamError> for Trouble {
 pub(super) struct Fetch<E: Runtime, K: Dissemination> {
     runtime: E,
     parts: Parts<K>,
-    checker: Option<Checker<K>>,
     sources: Vec<Source>,
+    /// How long the last answer took.
+    took: Duration,
 }
 
 impl<E: Runtime, K: Dissemination> Fetch<E, K> {
@@ -90,9 +105,7 @@ impl<E: Runtime, K: Dissemination> Fetch<E, K> {
             greeted: None,
         });
         let sources = sources.collect();
-        let checker = Checker::new(parts.scheme.clone(), parts.checker.next(), None);
-        let checker = Some(std::mem::replace(&mut parts.checker, checker));
-        Self { runtime, parts, checker, sources }
+        Self { runtime, parts, sources, took: Duration::ZERO }
     }
 
     /// Fetches until nobody takes it any more, or nobody is left to ask.
@@ -108,16 +121,19 @@ impl<E: Runtime, K: Dissemination> Fetch<E, K> {
                 self.runtime.sleep_until(self.sources[current].rest).await;
             }
             match self.ask(current).await {
-                Ok(true) => {
+                Ok(given) => {
                     self.sources[current].failures = 0;
-                    heard = self.runtime.current();
-                }
-                Ok(false) => {
-                    self.sources[current].failures = 0;
-                    self.runtime.sleep(self.parts.poll).await;
-                    let quiet = self.runtime.current().duration_since(heard).unwrap_or_default();
+                    if let Given::Nothing = given {
+                        self.runtime.sleep(self.parts.poll).await;
+                    }
+                    let now = self.runtime.current();
+                    if let Given::Proven = given {
+                        heard = now;
+                    }
+                    // Who gives a little now and then holds a node up as well as who gives nothing.
+                    let quiet = now.duration_since(heard).unwrap_or_default().max(self.took);
                     if quiet >= QUIET && self.sources.len() > 1 {
-                        heard = self.runtime.current();
+                        heard = now;
                         current = self.leave(current);
                     }
                 }
@@ -155,34 +171,36 @@ impl<E: Runtime, K: Dissemination> Fetch<E, K> {
 
     /// Turns to the next upstream.
     fn leave(&mut self, current: usize) -> usize {
-        if let Some(checker) = &mut self.checker {
+        if let Some(checker) = &mut self.parts.checker {
             checker.forget();
         }
         current + 1
     }
 
-    /// Asks an upstream for what comes next, and hands it on; whether there was something.
-    async fn ask(&mut self, index: usize) -> Result<bool, Trouble> {
+    /// Asks an upstream for what comes next, and hands it on.
+    async fn ask(&mut self, index: usize) -> Result<Given, Trouble> {
         let upstream = Arc::clone(&self.sources[index].upstream);
         self.greet(index, &*upstream).await?;
-        let Some(checker) = self.checker.as_ref() else { return Err(Trouble::Over) };
+        let Some(checker) = self.parts.checker.as_ref() else { return Err(Trouble::Over) };
+        let asked = self.runtime.current();
         let served = upstream.finalized(checker.next(), self.parts.bytes).await?;
+        self.took = self.runtime.current().duration_since(asked).unwrap_or_default();
         if served.is_empty() {
-            return Ok(false);
+            return Ok(Given::Nothing);
         }
         let batch = self.check(served).await?;
-        let Some(newest) = batch.0.last() else { return Ok(true) };
+        let Some(newest) = batch.0.last() else { return Ok(Given::Unproven) };
         self.parts.progress.set_ordered(newest.payload.height().get());
         if let Some((_, finalization)) = &newest.certificate {
             self.parts.progress.set_view(finalization.view().get());
         }
         self.parts.batches.send(batch).await.map_err(|_| Trouble::Over)?;
-        Ok(true)
+        Ok(Given::Proven)
     }
 
     /// Checks off the runtime's own threads.
     async fn check(&mut self, served: Vec<Served>) -> Result<Batch<K>, Trouble> {
-        let Some(mut checker) = self.checker.take() else { return Err(Trouble::Over) };
+        let Some(mut checker) = self.parts.checker.take() else { return Err(Trouble::Over) };
         let (checker, checked) = match self.parts.waiting {
             Waiting::InPlace => {
                 let checked = checker.check(served);
@@ -197,7 +215,7 @@ impl<E: Runtime, K: Dissemination> Fetch<E, K> {
                 task.await.map_err(|_| Trouble::Over)?
             }
         };
-        self.checker = Some(checker);
+        self.parts.checker = Some(checker);
         Ok(checked?)
     }
 

@@ -1,6 +1,7 @@
 //! A follower, as a part of a node.
 
 use super::{
+    check::is_final,
     engine::{self, EngineConfig, Tuning},
     relay::relay,
     upstream::{Status, Upstream, UpstreamError},
@@ -9,6 +10,7 @@ use crate::{
     archive::Archive,
     bft::{Fault, Progress, Running},
     dissemination::{Coded, Dissemination, Whole},
+    folder::check_format,
     forward::{PoolOutbox, Workers},
     host::{self, Worker},
     scheme::GroupKey,
@@ -138,6 +140,7 @@ impl Follower {
             return Err(FollowError::NoUpstream);
         }
         fs::create_dir_all(&config.directory)
+            .and_then(|()| check_format(&config.directory))
             .map_err(|error| FollowError::Directory { path: config.directory.clone(), error })?;
         let setup = Setup {
             config,
@@ -217,7 +220,8 @@ impl Setup {
         });
     }
 
-    /// Whether payloads are erasure-coded in this network: as it turned out before, or as all upstreams say that answer.
+    /// Whether payloads are erasure-coded in this network: as it turned out before, as somebody proves with a final payload, or, where nothing is
+    /// final yet, as all upstreams say that answer.
     async fn network(&self, context: &Context) -> Result<bool, FollowError> {
         let ours = self.ledger.store().genesis();
         if let Some(known) = Known::read(&self.config.directory).filter(|known| known.genesis_hash == ours) {
@@ -232,7 +236,12 @@ impl Setup {
                     Ok(Status { genesis_hash: theirs, .. }) if theirs != ours => {
                         return Err(FollowError::Genesis { upstream: name(), theirs, ours });
                     }
-                    Ok(Status { coded, .. }) => said[usize::from(coded)] = Some(name()),
+                    Ok(Status { coded, ordered, .. }) => {
+                        if self.is_proved(&**upstream, coded, ordered).await {
+                            return Ok(coded);
+                        }
+                        said[usize::from(coded)] = Some(name());
+                    }
                     Err(error) => silence = Some(FollowError::Silence { upstream: name(), error }),
                 }
             }
@@ -244,6 +253,19 @@ impl Setup {
                 _ => context.sleep(PAUSE).await,
             }
         }
+    }
+
+    /// Whether an upstream has a final payload that looks as it says they do.
+    async fn is_proved(&self, upstream: &dyn Upstream, coded: bool, ordered: u64) -> bool {
+        let Ok(served) = upstream.finalized(ordered, 1).await else { return false };
+        let Some(served) = served.first() else { return false };
+        let scheme = self.config.group_key.verifier(self.ledger.store().genesis());
+        let view = if coded {
+            is_final::<Coded>(&scheme, ordered, served)
+        } else {
+            is_final::<Whole>(&scheme, ordered, served)
+        };
+        view.is_ok_and(|view| view.is_some())
     }
 
     async fn follow<K: Dissemination>(
@@ -276,12 +298,11 @@ impl Setup {
         let (upstreams, resend) = (config.upstreams, config.tuning.resend);
         context.child("relay").spawn(move |clock| relay(clock, outbox, upstreams, resend));
         let known = Known { genesis_hash: ledger.store().genesis(), coded: K::CODED };
-        let (mut views, directory) = (progress.watch_view(), config.directory);
+        let (views, directory) = (progress.watch_view(), config.directory);
         context.child("network").spawn(move |_| async move {
             // Something was proved, so it is true.
-            if views.changed().await.is_ok() {
-                known.write(&directory);
-            }
+            views.changed().await;
+            known.write(&directory);
         });
         let started =
             Started { progress: progress.clone(), archive, context: Arc::new(context.child("figures")) };

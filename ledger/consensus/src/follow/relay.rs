@@ -16,7 +16,8 @@ const MOST_BYTES: usize = 1 << 20;
 /// Most transactions that are sent again at a time.
 const MOST_AGAIN: usize = 4096;
 
-/// Sends what users send, at once, and every `resend` what still waits.
+/// Sends what users send, at once, and every `resend` what still waits: each time to another upstream, because one that takes
+/// everything may pass on nothing.
 pub(super) async fn relay(
     clock: impl Clock,
     mut outbox: impl Outbox,
@@ -24,6 +25,7 @@ pub(super) async fn relay(
     resend: Duration,
 ) {
     let mut again = clock.current() + resend;
+    let mut first = 0;
     loop {
         let news = {
             let next = std::pin::pin!(outbox.next());
@@ -38,18 +40,20 @@ pub(super) async fn relay(
             Some(hashes) => hashes,
             None => {
                 again = clock.current() + resend;
+                first = (first + 1) % upstreams.len().max(1);
                 outbox.list(MOST_AGAIN).await.unwrap_or_default()
             }
         };
-        send(&outbox, &upstreams, &hashes).await;
+        send(&outbox, &upstreams, first, &hashes).await;
     }
 }
 
-/// Sends what of these waits, to the first upstream that takes anything.
-async fn send(outbox: &impl Outbox, upstreams: &[Arc<dyn Upstream>], mut hashes: &[B256]) {
+/// Sends what of these waits, to the first upstream from that position on that takes anything.
+async fn send(outbox: &impl Outbox, upstreams: &[Arc<dyn Upstream>], first: usize, mut hashes: &[B256]) {
+    let (before, after) = upstreams.split_at(first.min(upstreams.len()));
     while let (Some(parcel), rest) = gather(outbox, hashes) {
         hashes = rest;
-        for upstream in upstreams {
+        for upstream in after.iter().chain(before) {
             match upstream.send(parcel.encoded.clone()).await {
                 Ok(answers) => {
                     for (hash, answer) in parcel.named.iter().zip(answers) {

@@ -19,7 +19,7 @@ use std::{
     fs::File,
     io::{self, Write as _},
     os::unix::fs::FileExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -149,36 +149,40 @@ impl Shared {
     fn make(&self, height: u64) -> Result<(), String> {
         let finalized_header = block_on(finalized_header(&*self.archive, &self.ledger, height))
             .map_err(|error| error.to_string())?;
-        let mut export = self.ledger.store().export_at(height).map_err(|error| error.to_string())?;
-        let path = self.directory.join(format!("{height}.state"));
-        let told = |error: io::Error| format!("{}: {error}", path.display());
-        let mut file =
-            File::options().read(true).write(true).create(true).truncate(true).open(&path).map_err(told)?;
-        let mut bytes = 0;
-        loop {
-            if self.ended.load(Relaxed) {
-                return Err("the node ends".into());
-            }
-            match export.next_chunk() {
-                Ok(Some(chunk)) => {
-                    file.write_all(&chunk).map_err(told)?;
-                    bytes += chunk.len() as u64;
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    let _ = fs::remove_file(&path);
-                    return Err(error.to_string());
-                }
-            }
-        }
+        let path = self.path(height);
+        let (file, bytes) = self.export(height, &path).inspect_err(|_| {
+            // A part of a state is of no use, and takes the room that the chain needs.
+            let _ = fs::remove_file(&path);
+        })?;
         let offer = Offer { finalized_header, bytes };
         let mut kept = self.lock();
         kept.push(Kept { height, offer, file: Arc::new(file) });
         if kept.len() > KEPT {
             let old = kept.remove(0);
             // Whoever reads it now reads on.
-            let _ = fs::remove_file(self.directory.join(format!("{}.state", old.height)));
+            let _ = fs::remove_file(self.path(old.height));
         }
         Ok(())
+    }
+
+    fn path(&self, height: u64) -> PathBuf {
+        self.directory.join(format!("{height}.state"))
+    }
+
+    /// Writes the state of a height into a file; gives it, and its length.
+    fn export(&self, height: u64, path: &Path) -> Result<(File, u64), String> {
+        let told = |error: io::Error| format!("{}: {error}", path.display());
+        let mut export = self.ledger.store().export_at(height).map_err(|error| error.to_string())?;
+        let mut file =
+            File::options().read(true).write(true).create(true).truncate(true).open(path).map_err(told)?;
+        let mut bytes = 0;
+        while let Some(chunk) = export.next_chunk().map_err(|error| error.to_string())? {
+            if self.ended.load(Relaxed) {
+                return Err("the node ends".into());
+            }
+            file.write_all(&chunk).map_err(told)?;
+            bytes += chunk.len() as u64;
+        }
+        Ok((file, bytes))
     }
 }

@@ -70,12 +70,14 @@ impl fmt::Debug for FoundState {
 }
 
 impl StateSync {
-    /// The newest state that is offered, if it is [far enough](Self::distance) ahead of a height. Waits for upstreams; not to be
-    /// called within a runtime.
-    pub fn find(&self, head: u64) -> Option<FoundState> {
+    /// The states that are offered and [far enough](Self::distance) ahead of a height, the newest first. That of the newest block may be
+    /// none: any upstream knows a final header. Waits for upstreams; not to be called within a runtime.
+    pub fn find(&self, head: u64) -> Vec<FoundState> {
         let found = self.upstreams.iter().filter_map(|upstream| self.ask(upstream));
         let far = found.filter(|found| found.header.number.saturating_sub(head) > self.distance);
-        far.max_by_key(|found| found.header.number)
+        let mut found: Vec<FoundState> = far.collect();
+        found.sort_by_key(|found| std::cmp::Reverse(found.header.number));
+        found
     }
 
     fn ask(&self, upstream: &Arc<dyn Upstream>) -> Option<FoundState> {

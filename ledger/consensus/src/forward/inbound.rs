@@ -45,11 +45,7 @@ where
             Ok(message) => message,
             Err(garbage) => return self.block(from, &garbage.to_string()),
         };
-        let transactions = match &message {
-            Message::Transactions(transactions) => transactions.len() as u64,
-            Message::Announcement(_) | Message::Request(_) => 0,
-        };
-        if !self.peers.get(from, now).inbound.take(bytes.len() as u64, transactions, now) {
+        if !self.peers.get(from, now).inbound.take(bytes.len() as u64, message.weight(), now) {
             self.metrics.limited_inbound.inc();
             return;
         }
@@ -144,7 +140,8 @@ where
         if wanted.is_empty() {
             return;
         }
-        if self.send(from, Message::Request(wanted.clone()).encode(), 0, sender) {
+        let request = Message::Request(wanted.clone());
+        if self.send(from, request.encode(), request.weight(), sender) {
             self.metrics.asked.inc_by(wanted.len() as u64);
             wanted.into_iter().for_each(|id| self.asked.insert(id, now));
         }

@@ -37,11 +37,11 @@ pub fn follow_leaders<E: Spawner>(
             .collect(),
     };
     let mut views = progress.watch_view();
-    let (sender, leadership) = watch::channel(leaders(*views.borrow()));
+    let (sender, leadership) = watch::channel(leaders(views.latest()));
     runtime.child("leaders").spawn(move |_| async move {
-        while views.changed().await.is_ok() {
-            let view = *views.borrow_and_update();
-            sender.send_replace(leaders(view));
+        loop {
+            views.changed().await;
+            sender.send_replace(leaders(views.latest()));
         }
     });
     leadership

@@ -97,7 +97,7 @@ where
         let (hashes, message) = self.batch.seal();
         let mut reached = self.now.leaders.contains(&self.config.me);
         for leader in self.others() {
-            if self.send(&leader, message.clone(), hashes.len(), sender) {
+            if self.send(&leader, message.clone(), hashes.len() as u64, sender) {
                 self.metrics.sent.inc_by(hashes.len() as u64);
                 reached = true;
             }
@@ -142,7 +142,8 @@ where
             let in_order = ids.clone();
             ids.sort_unstable();
             ids.dedup();
-            if self.send(&leader, Message::Announcement(ids).encode(), 0, sender) {
+            let announcement = Message::Announcement(ids);
+            if self.send(&leader, announcement.encode(), announcement.weight(), sender) {
                 let peer = self.peers.get(&leader, now);
                 // In this order they are served, so that nonces are in order.
                 in_order.into_iter().zip(hashes).for_each(|(id, hash)| peer.announced.insert(id, *hash));
@@ -189,7 +190,7 @@ where
 
     fn serve_batch(&mut self, peer: &P, batch: &mut Batch, sender: &mut impl Sender<PublicKey = P>) -> bool {
         let (hashes, message) = batch.seal();
-        let sent = self.send(peer, message, hashes.len(), sender);
+        let sent = self.send(peer, message, hashes.len() as u64, sender);
         if sent {
             self.metrics.served.inc_by(hashes.len() as u64);
         }
@@ -201,13 +202,13 @@ where
         &mut self,
         to: &P,
         message: Bytes,
-        transactions: usize,
+        weight: u64,
         sender: &mut impl Sender<PublicKey = P>,
     ) -> bool {
         let now = self.context.current();
         let peer = self.peers.get(to, now);
         let sent = !peer.blocked
-            && peer.outbound.take(message.len() as u64, transactions as u64, now)
+            && peer.outbound.take(message.len() as u64, weight, now)
             && !sender.send(Recipients::One(to.clone()), message, false).is_empty();
         if !sent {
             self.metrics.limited_outbound.inc();

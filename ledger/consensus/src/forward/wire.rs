@@ -25,6 +25,9 @@ pub const MAX_BATCH_TRANSACTIONS: usize = 1_024;
 /// Most short ids in a message.
 pub const MAX_IDS: usize = 4_096;
 
+/// Short ids that count as one transaction where transactions are limited.
+const IDS_FOR_ONE: u64 = 8;
+
 /// Most bytes of a message. The network has to carry them.
 pub const MAX_MESSAGE_BYTES: usize = HEAD + LENGTH + MAX_TRANSACTION_BYTES;
 
@@ -77,6 +80,14 @@ pub(super) const fn fits(transactions: usize, bytes: usize, one_more: usize) -> 
 }
 
 impl Message {
+    /// How many transactions it counts as where they are limited.
+    pub(super) fn weight(&self) -> u64 {
+        match self {
+            Self::Transactions(transactions) => transactions.len() as u64,
+            Self::Announcement(ids) | Self::Request(ids) => (ids.len() as u64).div_ceil(IDS_FOR_ONE),
+        }
+    }
+
     /// The bytes that are sent. The message has to keep the limits, and short ids have to ascend.
     pub(super) fn encode(&self) -> Bytes {
         let (tag, number) = match self {

@@ -142,6 +142,7 @@ impl Network {
                 resolver: channel(2).await,
                 backfill: channel(3).await,
                 payloads: channel(4).await,
+                standing: channel(5).await,
             };
             let config = EngineConfig {
                 public_key,

@@ -136,7 +136,7 @@ impl Past {
             distance,
             most_bytes: 1 << 30,
         };
-        sync.find(0)
+        sync.find(0).into_iter().next()
     }
 
     fn import(&self, found: &FoundState, name: &str) -> Result<Store, StoreError> {

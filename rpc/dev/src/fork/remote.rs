@@ -1,7 +1,8 @@
-//! A blocking, bounded JSON-RPC client that repeats what failed.
+//! A remote node, whose calls are repeated if what failed may pass.
 
+use mundi_rpc_client::{CallError, Client, Config, InvalidUrl};
 use mundi_rpc_context::RpcError;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, value::RawValue};
 use std::{
     fmt,
@@ -15,10 +16,8 @@ use std::{
 
 /// Most bytes of one answer.
 const MAX_ANSWER_BYTES: u64 = 160_000_000;
-/// Longest error text that is passed on.
-const MAX_MESSAGE: usize = 500;
-/// Longest URL.
-const MAX_URL: usize = 4096;
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// How a remote chain is read.
 #[derive(Clone, Debug)]
@@ -75,56 +74,37 @@ impl ForkConfig {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RemoteError {
     /// Not an address of a node.
-    #[error("'{0}' is no URL of a node: expected http://… or https://…")]
-    Url(String),
+    #[error(transparent)]
+    Url(#[from] InvalidUrl),
     /// It could not be reached, or the connection broke, or it has too much to do.
-    #[error("the remote node {host}: {message}")]
-    Transport {
-        /// Host of the URL; the rest may hold a key.
-        host: String,
+    #[error("the remote node {node}: {message}")]
+    Unreachable {
+        /// Where it is; the rest of the URL may hold a key.
+        node: String,
         /// Why.
         message: String,
     },
-    /// It refused the call.
-    #[error("the remote node refuses {method}: {message} (code {code})")]
-    Refused {
+    /// It refused a call, or its answer is not what the call should give.
+    #[error("the remote node is asked for {method}: {error}")]
+    Call {
         /// Which call.
         method: String,
-        /// JSON-RPC error code.
-        code: i64,
-        /// Its words.
-        message: String,
-        /// What it says to programs.
-        data: Option<Box<Value>>,
-    },
-    /// The answer is not what the call should give.
-    #[error("the remote node's answer to {method} is unusable: {message}")]
-    Answer {
-        /// Which call.
-        method: String,
-        /// What is wrong with it.
-        message: String,
+        /// Why.
+        error: CallError,
     },
 }
 
 impl RemoteError {
     pub(super) fn answer(method: &str, message: impl fmt::Display) -> Self {
-        Self::Answer { method: method.to_owned(), message: message.to_string() }
+        Self::Call { method: method.to_owned(), error: CallError::unusable(message) }
     }
 
     /// Whether the same call may succeed a moment later.
     fn may_pass(&self) -> bool {
-        const LIMIT_CODES: [i64; 2] = [429, RATE_LIMIT];
-        const RATE_LIMIT: i64 = -32005;
         match self {
-            Self::Transport { .. } => true,
-            Self::Refused { code, message, .. } => {
-                let message = message.to_ascii_lowercase();
-                LIMIT_CODES.contains(code)
-                    || message.contains("rate limit")
-                    || message.contains("too many requests")
-            }
-            Self::Url(_) | Self::Answer { .. } => false,
+            Self::Url(_) => false,
+            Self::Unreachable { .. } => true,
+            Self::Call { error, .. } => error.may_pass(),
         }
     }
 }
@@ -138,8 +118,7 @@ impl From<RemoteError> for RpcError {
 /// A remote node.
 pub(super) struct Remote {
     config: ForkConfig,
-    url: RwLock<Arc<str>>,
-    agent: ureq::Agent,
+    client: RwLock<Arc<Client>>,
     /// It refuses several calls in one request.
     one_by_one: AtomicBool,
 }
@@ -150,45 +129,38 @@ impl fmt::Debug for Remote {
     }
 }
 
-fn checked(url: &str) -> Result<Arc<str>, RemoteError> {
-    let known = url.starts_with("http://") || url.starts_with("https://");
-    if known && url.len() <= MAX_URL && !host(url).is_empty() {
-        return Ok(url.into());
-    }
-    Err(RemoteError::Url(host(url).chars().take(80).collect()))
+fn client(config: &ForkConfig, url: &str) -> Result<Arc<Client>, InvalidUrl> {
+    let (headers, timeout) = (config.headers.clone(), config.timeout);
+    let most_bytes = MAX_ANSWER_BYTES;
+    let config = Config { url: url.to_owned(), headers, timeout, connect: CONNECT, most_bytes };
+    Client::new(config).map(Arc::new)
 }
 
 impl Remote {
     pub(super) fn new(config: ForkConfig) -> Result<Self, RemoteError> {
-        const CONNECT: Duration = Duration::from_secs(10);
-        let agent = ureq::Agent::config_builder()
-            .timeout_global(Some(config.timeout))
-            .timeout_connect(Some(config.timeout.min(CONNECT)))
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .build()
-            .new_agent();
-        let url = RwLock::new(checked(&config.url)?);
-        Ok(Self { config, url, agent, one_by_one: AtomicBool::new(false) })
+        let client = RwLock::new(client(&config, &config.url)?);
+        Ok(Self { config, client, one_by_one: AtomicBool::new(false) })
     }
 
     pub(super) const fn config(&self) -> &ForkConfig {
         &self.config
     }
 
-    pub(super) fn url(&self) -> Arc<str> {
-        Arc::clone(&self.url.read().expect("no holder panics"))
+    fn client(&self) -> Arc<Client> {
+        Arc::clone(&self.client.read().expect("no holder panics"))
+    }
+
+    pub(super) fn url(&self) -> String {
+        self.client().url().to_owned()
     }
 
     pub(super) fn set_url(&self, url: &str) -> Result<(), RemoteError> {
-        *self.url.write().expect("no holder panics") = checked(url)?;
+        *self.client.write().expect("no holder panics") = client(&self.config, url)?;
         Ok(())
     }
 
     pub(super) fn shown_url(&self) -> String {
-        let url = self.url();
-        let scheme = url.split_once("://").map_or("http", |(scheme, _)| scheme);
-        format!("{scheme}://{}", host(&url))
+        self.client().name().to_owned()
     }
 
     /// Calls one method, and reads the answer as `T`.
@@ -199,10 +171,8 @@ impl Remote {
     /// Calls one method.
     pub(super) fn call(&self, method: &str, params: &Value) -> Result<Box<RawValue>, RemoteError> {
         self.repeated(|| {
-            let answer = self.post(method, &Request { jsonrpc: "2.0", id: 0, method, params })?;
-            let answer: Answer =
-                serde_json::from_slice(&answer).map_err(|error| RemoteError::answer(method, error))?;
-            answer.result(method)
+            let client = self.client();
+            client.call(method, params).map_err(|error| failed(&client, method, error))
         })
     }
 
@@ -215,7 +185,7 @@ impl Remote {
         if !self.one_by_one.load(Relaxed) {
             match self.repeated(|| self.batch_once(&calls)) {
                 Ok(batch) => answers = batch,
-                Err(error @ RemoteError::Transport { .. }) => return Err(error),
+                Err(error @ RemoteError::Unreachable { .. }) => return Err(error),
                 // Some nodes take no batches; one after the other the calls may still be fine.
                 Err(_) => self.one_by_one.store(true, Relaxed),
             }
@@ -229,34 +199,10 @@ impl Remote {
     }
 
     fn batch_once(&self, calls: &[(&'static str, Value)]) -> Result<Vec<Box<RawValue>>, RemoteError> {
-        let first = calls[0].0;
-        let requests = calls.iter().enumerate();
-        let requests: Vec<_> =
-            requests.map(|(id, (method, params))| Request { jsonrpc: "2.0", id, method, params }).collect();
-        let body = self.post(first, &requests)?;
-        if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'[') {
-            // One answer for all: an error.
-            let one: Answer =
-                serde_json::from_slice(&body).map_err(|error| RemoteError::answer(first, error))?;
-            one.result(first)?;
-            return Err(RemoteError::answer(first, "one answer to several calls"));
-        }
-        let all: Vec<Answer> =
-            serde_json::from_slice(&body).map_err(|error| RemoteError::answer(first, error))?;
-        // They come in any order.
-        let mut by_id: Vec<Option<Answer>> = calls.iter().map(|_| None).collect();
-        for answer in all {
-            if let Some(place) = answer.id.and_then(|id| by_id.get_mut(id)) {
-                *place = Some(answer);
-            }
-        }
-        let results = calls.iter().zip(by_id);
-        results
-            .map(|((method, _), answer)| match answer {
-                Some(answer) => answer.result(method),
-                None => Err(RemoteError::answer(method, "there is none")),
-            })
-            .collect()
+        let client = self.client();
+        let answers = client.batch(calls).map_err(|error| failed(&client, calls[0].0, error))?;
+        let answers = calls.iter().zip(answers);
+        answers.map(|((method, _), answer)| answer.map_err(|error| failed(&client, method, error))).collect()
     }
 
     fn repeated<T>(&self, call: impl Fn() -> Result<T, RemoteError>) -> Result<T, RemoteError> {
@@ -273,29 +219,14 @@ impl Remote {
         }
         call()
     }
+}
 
-    fn post(&self, method: &str, request: &impl Serialize) -> Result<Vec<u8>, RemoteError> {
-        let url = self.url();
-        let body = serde_json::to_vec(request).map_err(|error| RemoteError::answer(method, error))?;
-        let transport = |message: String| RemoteError::Transport {
-            host: host(&url).to_owned(),
-            message: shortened(&message),
-        };
-        let mut post = self.agent.post(&*url).header("content-type", "application/json");
-        for (name, value) in &self.config.headers {
-            post = post.header(name, value);
+fn failed(client: &Client, method: &str, error: CallError) -> RemoteError {
+    match error {
+        CallError::Unreachable(message) => {
+            RemoteError::Unreachable { node: client.name().to_owned(), message }
         }
-        let mut response = post.send(&body).map_err(|error| transport(error.to_string()))?;
-        let answer = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec();
-        let answer = answer.map_err(|error| transport(error.to_string()))?;
-        let status = response.status();
-        // Some nodes send JSON-RPC errors with an error status: only an answer that is no JSON fails here.
-        if !status.is_success() && serde_json::from_slice::<Answer>(&answer).is_err() {
-            let busy = status.is_server_error() || status.as_u16() == 429;
-            let message = format!("HTTP status {status}");
-            return Err(if busy { transport(message) } else { RemoteError::answer(method, message) });
-        }
-        Ok(answer)
+        error => RemoteError::Call { method: method.to_owned(), error },
     }
 }
 
@@ -304,93 +235,17 @@ pub(super) fn read<T: DeserializeOwned>(method: &str, answer: &RawValue) -> Resu
     serde_json::from_str(answer.get()).map_err(|error| RemoteError::answer(method, error))
 }
 
-#[derive(Serialize)]
-struct Request<'a> {
-    jsonrpc: &'static str,
-    id: usize,
-    method: &'a str,
-    params: &'a Value,
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    #[serde(default)]
-    id: Option<usize>,
-    #[serde(default)]
-    result: Option<Box<RawValue>>,
-    #[serde(default)]
-    error: Option<AnswerError>,
-}
-
-#[derive(Deserialize)]
-struct AnswerError {
-    #[serde(default)]
-    code: i64,
-    #[serde(default)]
-    message: String,
-    #[serde(default)]
-    data: Option<Box<Value>>,
-}
-
-impl Answer {
-    fn result(self, method: &str) -> Result<Box<RawValue>, RemoteError> {
-        match self.error {
-            Some(AnswerError { code, message, data }) => {
-                let message = shortened(&message);
-                Err(RemoteError::Refused { method: method.to_owned(), code, message, data })
-            }
-            // A `null` is read as nothing.
-            None => Ok(self.result.unwrap_or_else(null)),
-        }
-    }
-}
-
-fn null() -> Box<RawValue> {
-    RawValue::from_string("null".into()).expect("it is JSON")
-}
-
-/// The host of a URL, without path, query and credentials: those may be secret.
-fn host(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    authority.rsplit('@').next().unwrap_or_default()
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MAX_MESSAGE).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_key_in_the_url_stays_out_of_messages() {
-        let remote =
-            Remote::new(ForkConfig::new("https://user:secret@node.example:8545/v2/key?x=y")).unwrap();
+    fn another_node_can_be_asked_and_its_key_stays_out_of_messages() {
+        let remote = Remote::new(ForkConfig::new("http://node.example")).unwrap();
+        remote.set_url("https://user:secret@node.example:8545/v2/key?x=y").unwrap();
         assert_eq!(remote.shown_url(), "https://node.example:8545");
         assert!(!format!("{remote:?}").contains("secret"));
-    }
-
-    #[test]
-    fn what_is_no_url_is_refused() {
-        for url in ["", "localhost:8545", "ws://localhost", "http://", "file:///etc/passwd"] {
-            assert!(matches!(Remote::new(ForkConfig::new(url)), Err(RemoteError::Url(_))), "{url}");
-        }
-    }
-
-    #[test]
-    fn only_faults_that_may_pass_are_repeated() {
-        let refused = |code, message: &str| RemoteError::Refused {
-            method: "m".into(),
-            code,
-            message: message.into(),
-            data: None,
-        };
-        assert!(refused(429, "").may_pass());
-        assert!(refused(-32005, "").may_pass());
-        assert!(refused(-32000, "Rate limit exceeded").may_pass());
-        assert!(!refused(-32602, "bad params").may_pass());
-        assert!(!RemoteError::answer("m", "no JSON").may_pass());
+        assert!(matches!(remote.set_url("localhost:8545"), Err(RemoteError::Url(_))));
+        assert_eq!(remote.url(), "https://user:secret@node.example:8545/v2/key?x=y");
     }
 }

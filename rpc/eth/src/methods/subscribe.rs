@@ -183,7 +183,7 @@ async fn syncing(sink: &SubscriptionSink, consensus: Option<&Consensus>) {
     let mut executed = consensus.progress.watch_executed();
     let mut told = None;
     loop {
-        executed.mark_unchanged();
+        let _ = executed.latest();
         let status = SyncStatus::of(Some(consensus));
         if told != Some(status.is_behind()) {
             told = Some(status.is_behind());
@@ -193,7 +193,7 @@ async fn syncing(sink: &SubscriptionSink, consensus: Option<&Consensus>) {
         }
         tokio::select! {
             () = sink.closed() => return,
-            changed = executed.changed() => if changed.is_err() { return sink.closed().await },
+            () = executed.changed() => {}
         }
     }
 }

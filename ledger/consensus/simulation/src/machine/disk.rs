@@ -3,6 +3,8 @@
 //! What is written is visible at once and safe after a sync. When the machine crashes, each write that was not synced is lost,
 //! kept or torn: of its bytes a part is there. The runtime's storage has forgotten all of it by then, so what
 //! survives is [written again](Disk::recover) before the machine is back.
+//!
+//! Of a file whose changes are all safe nothing is remembered.
 
 use crate::{
     dice::Dice,
@@ -57,9 +59,14 @@ struct State {
     dead: bool,
     /// Operations until power fails.
     fuse: Option<u64>,
+    /// The same, from the moment on at which the machine is switched on again.
+    next_fuse: Option<u64>,
+    /// The machine was switched on, and what runs on it has not begun yet.
+    coming_back: bool,
     /// Whether anything failed since the machine was switched on.
     failed: bool,
     versions: BTreeMap<Key, RangeInclusive<BlobVersion>>,
+    /// By file, from its first change on that is not safe.
     unsynced: BTreeMap<Key, Vec<Change>>,
 }
 
@@ -78,6 +85,8 @@ impl Disk {
             full: false,
             dead: false,
             fuse: None,
+            next_fuse: None,
+            coming_back: false,
             failed: false,
             versions: BTreeMap::new(),
             unsynced: BTreeMap::new(),
@@ -98,9 +107,18 @@ impl Disk {
         self.lock().full = full;
     }
 
-    /// Makes power fail in the middle of the operation that comes after so many others.
-    pub(crate) fn set_fuse(&self, operations: Option<u64>) {
-        self.lock().fuse = operations;
+    /// Makes power fail in the middle of the operation that comes after so many others: of a machine that is off, after so many of
+    /// those with which it comes back.
+    pub(crate) fn set_fuse(&self, operations: u64) {
+        let mut state = self.lock();
+        let fuse = if state.dead { &mut state.next_fuse } else { &mut state.fuse };
+        *fuse = Some(operations);
+    }
+
+    /// Power does not fail any more.
+    pub(crate) fn clear_fuse(&self) {
+        let mut state = self.lock();
+        (state.fuse, state.next_fuse) = (None, None);
     }
 
     /// Whether power is off.
@@ -122,8 +140,14 @@ impl Disk {
     pub(crate) fn revive(&self) {
         let mut state = self.lock();
         state.dead = false;
-        state.fuse = None;
+        state.fuse = state.next_fuse.take();
+        state.coming_back = true;
         state.failed = false;
+    }
+
+    /// What runs on the machine has begun.
+    pub(crate) fn begun(&self) {
+        self.lock().coming_back = false;
     }
 
     /// Goes on while there is power.
@@ -140,7 +164,8 @@ impl Disk {
             state.fuse = left.checked_sub(1);
             if left == 0 {
                 state.dead = true;
-                self.counters.add(Fault::CrashInStorage);
+                let coming_back = state.coming_back;
+                self.counters.add(if coming_back { Fault::CrashInRecovery } else { Fault::CrashInStorage });
             }
         }
         state.dead
@@ -194,7 +219,12 @@ impl Disk {
     }
 
     fn changed(&self, key: &Key, change: Change) {
-        self.lock().unsynced.entry(key.clone()).or_default().push(change);
+        let mut state = self.lock();
+        match change {
+            // Nothing of the file can be lost, so nothing has to be put back.
+            Change::Write { safe: true, .. } if !state.unsynced.contains_key(key) => {}
+            change => state.unsynced.entry(key.clone()).or_default().push(change),
+        }
     }
 
     fn synced(&self, key: &Key) {
@@ -255,27 +285,34 @@ impl Disk {
                 Change::Resize { .. } if dice.happens(500_000) => survivors.push(change),
                 Change::Resize { .. } => {}
                 Change::Write { offset, bytes, .. } => {
-                    self.counters.add(Fault::TornWrite);
-                    // Either the beginning, or any of its sectors.
-                    if dice.happens(500_000) {
-                        let kept = dice.index(bytes.len() + 1);
-                        survivors.push(Change::Write { offset, bytes: bytes.slice(..kept), safe: false });
-                        continue;
+                    let parts = torn(dice, &bytes);
+                    let kept: usize = parts.iter().map(|(_, part)| part.len()).sum();
+                    if 0 < kept && kept < bytes.len() {
+                        self.counters.add(Fault::TornWrite);
                     }
-                    let sector = [1, 16, 512][dice.index(3)];
-                    for from in (0..bytes.len()).step_by(sector) {
-                        if dice.happens(500_000) {
-                            let to = (from + sector).min(bytes.len());
-                            let offset = offset + from as u64;
-                            let bytes = bytes.slice(from..to);
-                            survivors.push(Change::Write { offset, bytes, safe: false });
-                        }
-                    }
+                    survivors.extend(parts.into_iter().map(|(from, bytes)| Change::Write {
+                        offset: offset + from,
+                        bytes,
+                        safe: false,
+                    }));
                 }
             }
         }
         survivors
     }
+}
+
+/// What is there of a write: its beginning, or any of its sectors.
+fn torn(dice: &mut Dice, bytes: &IoBuf) -> Vec<(u64, IoBuf)> {
+    if dice.happens(500_000) {
+        return vec![(0, bytes.slice(..dice.index(bytes.len() + 1)))];
+    }
+    let sector = [1, 16, 512][dice.index(3)];
+    let sectors = (0..bytes.len()).step_by(sector);
+    sectors
+        .filter(|_| dice.happens(500_000))
+        .map(|from| (from as u64, bytes.slice(from..(from + sector).min(bytes.len()))))
+        .collect()
 }
 
 /// An open file.
@@ -351,3 +388,6 @@ impl Blob for DiskBlob {
         Handle::ready(self.sync().await)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,14 +10,14 @@ use crate::{
 };
 use mundi_consensus::bft::Spread;
 use mundi_state::SimulatedDisk;
-use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+use std::time::Duration;
 
 /// How long payloads that are under way may still become final without a quorum of those who are left.
 const LAST: Duration = Duration::from_millis(800);
 
 impl<K: Spread> Simulation<'_, K> {
     pub(super) async fn act(&mut self, action: &Action) {
-        tracing::debug!(target: "simulation", time = ?self.elapsed(), ?action);
+        tracing::debug!(target: "simulation", time = ?self.world.elapsed(), ?action);
         match action {
             Action::Trouble(members, trouble) => self.trouble(members, *trouble),
             Action::Partition(side) => {
@@ -26,43 +26,45 @@ impl<K: Spread> Simulation<'_, K> {
             Action::OneWay(side) => self.cut(|from, to| {
                 (side.contains(&from) && !side.contains(&to)).then_some(Fault::OneWayPartition)
             }),
-            Action::Split(side) => self.wires.split(side),
+            Action::Split(side) => self.world.wires.split(side),
             Action::HealLinks => self.heal_links(),
             Action::Crash(end, down) => {
-                if self.nodes[*end].is_up() {
+                if self.world.nodes[*end].is_up() {
                     self.counters.add(Fault::Crash);
                     self.switch_off(*end, *down).await;
                 }
             }
             Action::CrashInStorage(end, operations, down) => {
                 self.down[*end] = *down;
-                self.nodes[*end].disk.set_fuse(Some(*operations));
+                self.world.nodes[*end].disk.set_fuse(*operations);
             }
             Action::NoQuorum(ends, down) => {
                 self.counters.add(Fault::NoQuorum);
                 for end in ends {
                     self.switch_off(*end, *down).await;
                 }
-                self.stuck = Some((self.now() + LAST, self.now() + *down - LAST, None));
+                self.stuck = Some((self.world.now() + LAST, self.world.now() + *down - LAST, None));
             }
-            Action::Disk(end, rates) => self.nodes[*end].disk.set_rates(*rates),
-            Action::Full(end) => self.nodes[*end].disk.set_full(true),
+            Action::Disk(end, rates) => self.world.nodes[*end].disk.set_rates(*rates),
+            Action::Full(end) => self.world.nodes[*end].disk.set_full(true),
             Action::FullOfBlocks(end) => {
-                let blocks = &self.nodes[*end].blocks;
+                self.world.nodes[*end].rest();
+                let blocks = &self.world.nodes[*end].blocks;
                 blocks.set_capacity(Some(blocks.bytes()));
             }
-            Action::BlockWrite(end, fault, after) => self.nodes[*end].blocks.fail(*fault, *after),
-            Action::Skew(end, millis) => {
-                self.counters.add(Fault::ClockSkew);
-                self.nodes[*end].skew.set(*millis);
+            Action::BlockWrite(end, fault, after) => {
+                self.world.nodes[*end].rest();
+                self.world.nodes[*end].blocks.fail(*fault, *after);
             }
-            Action::Slow(end, millis) => self.nodes[*end].manner.slow.store(*millis, Relaxed),
+            Action::Skew(end, millis) => self.world.nodes[*end].skew.set(*millis),
+            Action::Slow(end, millis) => self.world.nodes[*end].manner.set_slow(*millis),
             Action::LoseDisk(end, down) => {
                 self.counters.add(Fault::LostDisk);
                 self.switch_off(*end, *down).await;
                 self.count_block_faults_of(*end);
-                let node = &mut self.nodes[*end];
-                node.disk.wipe(&self.context).await;
+                self.world.record.lost(*end);
+                let node = &mut self.world.nodes[*end];
+                node.disk.wipe(&self.world.context).await;
                 node.blocks = SimulatedDisk::new(self.dice.next());
             }
         }
@@ -71,7 +73,7 @@ impl<K: Spread> Simulation<'_, K> {
     fn trouble(&self, members: &[Member], trouble: Trouble) {
         let Trouble { delay, jitter, loss, duplication, corruption } = trouble;
         debug_assert!(loss < MILLION, "what loses everything is a partition");
-        self.wires.change_links(|from, _, link| {
+        self.world.wires.change_links(|from, _, link| {
             if members.contains(&from) {
                 link.delay = delay;
                 link.jitter = jitter;
@@ -83,26 +85,27 @@ impl<K: Spread> Simulation<'_, K> {
     }
 
     fn cut(&self, cut: impl Fn(Member, Member) -> Option<Fault>) {
-        self.wires.change_links(|from, to, link| link.cut = cut(from, to));
+        self.world.wires.change_links(|from, to, link| link.cut = cut(from, to));
     }
 
     fn heal_links(&self) {
-        self.wires.change_links(|_, _, link| link.heal());
-        self.wires.split(&[]);
+        self.world.wires.change_links(|_, _, link| link.heal());
+        self.world.wires.split(&[]);
     }
 
     /// Everything but misconduct is well from now on.
     pub(super) fn heal(&mut self) {
         self.heal_links();
-        let now = self.now();
+        let now = self.world.now();
         self.stuck = None;
-        for node in &self.nodes {
+        for node in &self.world.nodes {
             node.disk.set_rates(DiskRates::default());
             node.disk.set_full(false);
-            node.disk.set_fuse(None);
+            node.disk.clear_fuse();
+            node.rest();
             node.blocks.set_capacity(None);
             node.skew.set(0);
-            node.manner.slow.store(0, Relaxed);
+            node.manner.set_slow(0);
         }
         for at in self.returns.iter_mut().flatten() {
             *at = now;
@@ -111,13 +114,13 @@ impl<K: Spread> Simulation<'_, K> {
 
     /// While there is no quorum there must be no new blocks.
     pub(super) fn look_for_progress_without_quorum(&mut self) {
-        let (now, height) = (self.now(), self.record.height());
+        let (now, height) = (self.world.now(), self.world.record.height());
         match &mut self.stuck {
             Some((from, _, before @ None)) if now >= *from => *before = Some(height),
             Some((_, to, Some(before))) if now >= *to => {
                 if height > *before {
                     let text = format!("without a quorum there were blocks from {before} to {height}");
-                    self.record.violation(text);
+                    self.world.record.violation(text);
                 }
                 self.stuck = None;
             }
@@ -127,13 +130,14 @@ impl<K: Spread> Simulation<'_, K> {
 
     /// Adds what the disks with blocks have seen.
     pub(super) fn count_block_faults(&self) {
-        for end in 0..self.nodes.len() {
+        for end in 0..self.world.nodes.len() {
             self.count_block_faults_of(end);
         }
     }
 
     fn count_block_faults_of(&self, end: usize) {
-        let faults = self.nodes[end].blocks.faults();
+        self.world.nodes[end].rest();
+        let faults = self.world.nodes[end].blocks.faults();
         let counters = &self.counters;
         counters.add_many(Fault::FailedBlockWrite, faults.failed_writes + faults.failed_syncs);
         counters.add_many(Fault::FullDisk, faults.full_disk);

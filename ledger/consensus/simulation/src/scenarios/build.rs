@@ -122,15 +122,13 @@ impl Builder {
             self.at(at, Action::CrashInStorage(who, operations, down));
         }
         // In the midst of coming back.
-        let who = self.anybody();
+        let (who, down) = (self.anybody(), Duration::from_millis(100));
         for number in 0..3 {
-            let operations = self.dice.below(60);
-            self.at(
-                1_500 + 700 * number,
-                Action::CrashInStorage(who, operations, Duration::from_millis(100)),
-            );
+            let (at, operations) = (1_500 + 700 * number, self.dice.below(60));
+            self.at(at, Action::Crash(who, down));
+            self.at(at + 1, Action::CrashInStorage(who, operations, down));
         }
-        self.expect(&[Fault::CrashInStorage]);
+        self.expect(&[Fault::CrashInStorage, Fault::CrashInRecovery]);
     }
 
     pub(super) fn disk(&mut self) {
@@ -188,8 +186,8 @@ impl Builder {
     }
 
     pub(super) fn lost(&mut self) {
-        self.dishonest(&[Misconduct::Forget]);
-        for (member, _) in self.plan.misconduct.clone() {
+        let (all, many) = (self.all(), self.plan.tolerated());
+        for member in self.dice.shuffled(&all).into_iter().take(many) {
             let (at, down) = (self.moment(), self.dice.millis(50, 1_000));
             self.at(at, Action::LoseDisk(member, down));
         }

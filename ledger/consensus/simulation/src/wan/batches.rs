@@ -1,11 +1,12 @@
 //! Payloads of transfers that were signed beforehand: what users of a busy network have sent.
 //!
-//! The transfers of a batch come from as many senders, and those of the next batch from the same ones with the next nonce. All validators
-//! have all of them, and take the first batch that is in no payload that they know of.
+//! The transfers come from a fixed number of senders in turn, each with its next nonce, and go to as many receivers: so the state that they
+//! change stays small whatever is measured. All validators have all batches, and take the first one that is in no payload that they know
+//! of.
 
 use crate::{facts::account, load::transfer};
 use alloy_eips::eip2718::Encodable2718;
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use alloy_signer_local::PrivateKeySigner;
 use mundi_chain::{OrderedTransaction, PayloadSource, ProposalLimits, SharedSource};
 use std::{
@@ -16,6 +17,9 @@ use std::{
 /// Number of the first sender.
 const FIRST: u64 = 1_000;
 
+/// How many send, and how many receive.
+const USERS: u64 = 512;
+
 /// Bytes of the shortest transfer, and of the longest.
 const LENGTHS: (usize, usize) = (100, 130);
 
@@ -23,6 +27,7 @@ const LENGTHS: (usize, usize) = (100, 130);
 const SPARE: u64 = 8;
 
 struct Table {
+    senders: Vec<Address>,
     batches: Vec<Vec<Arc<OrderedTransaction>>>,
     /// Batch and position.
     by_hash: HashMap<B256, (usize, usize)>,
@@ -35,22 +40,24 @@ pub(super) struct Batches(Arc<Table>);
 impl Batches {
     /// Enough for so many blocks, each batch as many transfers as fit into so many bytes.
     pub(super) fn new(bytes: u32, blocks: u64) -> Result<Self, String> {
-        let most = bytes as usize / LENGTHS.0;
-        let senders: Vec<PrivateKeySigner> =
-            (0..most as u64).map(|number| account(FIRST + number)).collect::<Result<_, _>>()?;
-        let mut table = Table { batches: Vec::new(), by_hash: HashMap::new() };
-        for nonce in 0..blocks + SPARE {
+        let senders = (0..USERS).map(|number| account(FIRST + number)).collect::<Result<Vec<_>, _>>()?;
+        let mut table = Table {
+            senders: senders.iter().map(PrivateKeySigner::address).collect(),
+            batches: Vec::new(),
+            by_hash: HashMap::new(),
+        };
+        // Sender and nonce of one transfer after another.
+        let mut next = (0..).flat_map(|nonce| senders.iter().enumerate().map(move |user| (nonce, user)));
+        for _ in 0..blocks + SPARE {
             let mut left = bytes as usize;
             let mut batch = Vec::new();
-            for (number, sender) in senders.iter().enumerate() {
-                let to = Address::from_word(B256::from(alloy_primitives::U256::from(number + (1 << 32))));
+            while left >= LENGTHS.1 {
+                let Some((nonce, (user, sender))) = next.next() else { break };
+                let to = Address::from_word(B256::from(U256::from(user + (1 << 32))));
                 let envelope = transfer(sender, nonce, to)?;
                 let length = envelope.encode_2718_len();
                 debug_assert!((LENGTHS.0..LENGTHS.1).contains(&length), "a transfer has {length} bytes");
-                if length > left {
-                    break;
-                }
-                left -= length;
+                left = left.saturating_sub(length);
                 table.by_hash.insert(*envelope.tx_hash(), (table.batches.len(), batch.len()));
                 batch.push(Arc::new(OrderedTransaction::new(envelope, sender.address())));
             }
@@ -61,7 +68,7 @@ impl Batches {
 
     /// Who sends.
     pub(super) fn senders(&self) -> Vec<Address> {
-        self.0.batches.first().map(|batch| batch.iter().map(|tx| tx.sender).collect()).unwrap_or_default()
+        self.0.senders.clone()
     }
 
     /// What one validator knows of them.

@@ -15,7 +15,7 @@ use mundi_consensus::PublicKey;
 use std::{num::NonZeroUsize, time::SystemTime};
 
 /// Messages that a receiver is said to hold; it holds all.
-const CAPACITY: NonZeroUsize = NZUsize!(16_384);
+const CAPACITY: NonZeroUsize = NZUsize!(2_048);
 
 /// Where a machine sends on a channel.
 #[derive(Clone, Debug)]
