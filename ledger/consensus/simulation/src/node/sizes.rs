@@ -52,8 +52,7 @@ impl Sizes {
     /// As small as can be for many validators with large payloads, of whom none falls behind.
     pub(crate) fn crowd() -> Self {
         let kept = History::Last(2);
-        let mut sizes = Self::default();
-        sizes.state = Config {
+        let state = Config {
             cache_bytes: 1 << 20,
             history: kept,
             proofs: kept,
@@ -61,6 +60,7 @@ impl Sizes {
             layer_bytes: 8 << 20,
             compaction_threads: 1,
         };
+        let mut sizes = Self { state, ..Self::default() };
         sizes.ledger.events = 16;
         sizes.ledger.block_cache_bytes = 1 << 20;
         sizes.pool.events = 1024;
