@@ -68,8 +68,12 @@ fn trials(args: &SimRunArgs) -> eyre::Result<Vec<Trial>> {
     if scenarios.is_empty() {
         scenarios.extend(SCENARIOS);
     }
-    let settings =
-        Settings { seed: args.seed.unwrap_or_default(), validators: args.validators, heights: args.heights };
+    let settings = Settings {
+        seed: args.seed.unwrap_or_default(),
+        validators: args.validators,
+        heights: args.heights,
+        regions: args.regions,
+    };
     let Some(seeds) = args.seeds else {
         return Ok(scenarios.into_iter().map(|scenario| Trial { scenario, settings }).collect());
     };
@@ -128,7 +132,7 @@ mod tests {
     use std::time::Duration;
 
     fn finished(seed: u64, violations: &[&str]) -> Finished {
-        let settings = Settings { seed, validators: Some(7), heights: None };
+        let settings = Settings { seed, validators: Some(7), ..Settings::default() };
         let violations = violations.iter().map(|text| (*text).to_owned()).collect();
         Finished {
             trial: Trial { scenario: &SCENARIOS[0], settings },

@@ -5,7 +5,7 @@ use clap::{
     Args, Subcommand,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use mundi_simulation::{SCENARIOS, Scenario, WanSettings};
+use mundi_simulation::{REGIONS, SCENARIOS, Scenario, WanSettings};
 use std::{num::NonZeroUsize, time::Duration};
 
 /// Most validators of a simulated network.
@@ -28,7 +28,7 @@ const MOST_SEEDS: u64 = 1_000_000;
 /// turns, so that a campaign goes on with --from where another one ended.
 ///
 /// `mundi sim wan` breaks nothing: it measures how long payloads take over the distances of a world, and has options of its own
-/// (--validators, --regions, --payload and more: `mundi sim wan --help`).
+/// (--payload, --upload, --execution and more: `mundi sim wan --help`).
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 #[command(after_help = "\
@@ -40,6 +40,7 @@ Examples:
   mundi sim --scenario twins,lies --seeds 500     250 seeds of each
   mundi sim --scenario crash --seed 17            one run, and its trace, which is the same everywhere
   mundi sim --scenario crash --seed 17 --check    twice, and both traces have to be equal
+  mundi sim --validators 7 --regions 10           the same troubles, all over the world
   mundi sim --seeds 100 --json | jq .faults
   mundi sim wan --validators 50 --regions 10      no trouble, but distances: how long does it take?
 
@@ -77,6 +78,9 @@ pub(crate) struct SimRunArgs {
     /// How many validators, 1 to 100 [default: as the scenario has it].
     #[arg(long, value_name = "N", value_parser = validators)]
     pub(crate) validators: Option<usize>,
+    /// Over how many of the ten regions of `mundi sim wan` they are spread [default: all are equally far apart].
+    #[arg(long, value_name = "N", value_parser = regions)]
+    pub(crate) regions: Option<usize>,
     /// Blocks that have to be made when all is well again [default: 4].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub(crate) heights: Option<u64>,
@@ -160,6 +164,11 @@ fn scenarios() -> impl TypedValueParser<Value = &'static Scenario> {
 fn validators(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| (1..=MOST_VALIDATORS).contains(number));
     number.ok_or_else(|| format!("expected a number of validators from 1 to {MOST_VALIDATORS}"))
+}
+
+fn regions(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=REGIONS.len()).contains(number));
+    number.ok_or_else(|| format!("expected a number of regions from 1 to {}", REGIONS.len()))
 }
 
 fn payload(text: &str) -> Result<u32, String> {

@@ -100,6 +100,7 @@ fn what_cannot_be_simulated_is_refused() {
     refused(&["sim", "--heights", "0"], "0 is not in");
     refused(&["sim", "wan", "--validators", "3"], "coded from 4 validators on");
     refused(&["sim", "wan", "--regions", "11"], "1 to 10 regions");
+    refused(&["sim", "--regions", "11"], "a number of regions from 1 to 10");
     refused(&["sim", "wan", "--payload", "1000"], "no transfer");
     refused(&["sim", "wan", "--upload", "0MB"], "bytes per second");
     refused(&["sim", "wan", "--execution", "25"], "a time with its unit");

@@ -40,13 +40,16 @@ pub struct Trial {
 
 impl fmt::Display for Trial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings { seed, validators, heights } = self.settings;
+        let Settings { seed, validators, heights, regions } = self.settings;
         write!(f, "mundi sim --scenario {} --seed {seed}", self.scenario.name)?;
         if let Some(validators) = validators {
             write!(f, " --validators {validators}")?;
         }
         if let Some(heights) = heights {
             write!(f, " --heights {heights}")?;
+        }
+        if let Some(regions) = regions {
+            write!(f, " --regions {regions}")?;
         }
         Ok(())
     }

@@ -76,6 +76,8 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) validators: usize,
     pub(crate) latency: Duration,
+    /// Over how many regions validators are spread: then that is how far they are from each other.
+    pub(crate) regions: Option<usize>,
     pub(crate) pace: Pace,
     pub(crate) max_lag: u64,
     /// How often users send something.
@@ -100,6 +102,7 @@ impl Plan {
             seed,
             validators,
             latency: Duration::from_millis(10),
+            regions: None,
             pace: Pace {
                 interval: Duration::from_millis(100),
                 idle: Duration::from_millis(300),

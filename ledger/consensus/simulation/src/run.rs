@@ -19,6 +19,7 @@ use crate::{
     node::{Death, Node, Sizes},
     plan::{Misconduct, Plan},
     record::Record,
+    wan::round_trip,
     wires::{End, Member, Wires},
     world::World,
 };
@@ -138,7 +139,10 @@ impl<'a, K: Spread> Simulation<'a, K> {
             .collect();
         let participants = &facts.committee.participants;
         let wires = Wires::new(&context, dice("wires"), participants, &twins, counters.clone());
-        wires.change_links(|_, _, link| link.latency = plan.latency);
+        wires.change_links(|from, to, link| {
+            let apart = |regions: usize| round_trip(from % regions, to % regions) / 2;
+            link.latency = plan.regions.filter(|regions| *regions > 0).map_or(plan.latency, apart);
+        });
         let mut world = World::new(context, facts, wires, record, plan.pace, None);
         for (end, member) in (0..plan.validators).chain(twins).enumerate() {
             let lies = plan.misconduct.contains(&(member, Misconduct::Lie));

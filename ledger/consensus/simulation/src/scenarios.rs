@@ -35,6 +35,8 @@ pub struct Settings {
     pub validators: Option<usize>,
     /// Blocks that have to be made when all is well again; 4 if `None`.
     pub heights: Option<u64>,
+    /// Over how many of the [regions](crate::REGIONS) they are spread; if `None`, all are equally far from each other.
+    pub regions: Option<usize>,
 }
 
 /// All scenarios.

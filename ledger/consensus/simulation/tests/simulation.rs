@@ -55,6 +55,16 @@ fn what_was_mended_stays_mended() {
 }
 
 #[test]
+fn troubles_all_over_the_world_are_survived_too() {
+    for (name, seed) in [("links", 3), ("crash", 4), ("lost", 5)] {
+        let scenario = Scenario::named(name).expect("it is a scenario");
+        let settings = Settings { seed, validators: Some(7), regions: Some(10), ..Settings::default() };
+        let outcome = scenario.run(&settings, &mut |_| {});
+        assert!(outcome.is_well(), "{name} with seed {seed}: {:?}", outcome.violations);
+    }
+}
+
+#[test]
 fn equal_seeds_give_equal_runs_and_different_seeds_different_ones() {
     let finished = campaign(SCENARIOS.len() as u64, true);
     assert_well(&finished);

@@ -28,6 +28,7 @@ impl Builder {
         let mut dice = Dice::new(settings.seed, "plan");
         let plan = Plan {
             latency: dice.millis(2, 40),
+            regions: settings.regions,
             load: dice.millis(60, 300),
             healed: Duration::from_millis(TROUBLE),
             heights: settings.heights.unwrap_or(HEIGHTS),
