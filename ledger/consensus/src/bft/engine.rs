@@ -328,7 +328,8 @@ where
         page_cache: pages,
         leader_timeout,
         certification_timeout,
-        timeout_retry: leader_timeout,
+        // Who comes back, and does not know what the others said last, waits for this.
+        timeout_retry: leader_timeout / 2,
         view_retention: ViewDelta::new(tuning.views),
         skip: SkipPolicy::Enabled { timeout: certification_timeout * 2, budget: SkipBudget::Participants },
         fetch_timeout,
