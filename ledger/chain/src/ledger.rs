@@ -213,9 +213,7 @@ impl Ledger {
     /// Waits until nothing is under way: what was handed in before is written, and what had to be moved from memory into the
     /// tables is there, so nothing is written before something is handed in again.
     pub fn rest(&self) -> Result<(), LedgerError> {
-        let (done, all_done) = oneshot::channel();
-        self.send(Command::Rest(done))?;
-        all_done.blocking_recv().map_err(|_| self.shared.halted())
+        self.ask(Command::Rest)
     }
 
     fn ask(

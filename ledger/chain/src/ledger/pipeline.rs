@@ -31,7 +31,7 @@ pub(super) enum Command {
     Edit(StateChanges, Reply<()>),
     Rewind(u64, Option<StateChanges>, Reply<()>),
     /// Says when everything before is done.
-    Rest(oneshot::Sender<()>),
+    Rest(Reply<()>),
 }
 
 /// What one stage hands to the next.

@@ -19,7 +19,7 @@ use crate::{
     node::{Death, Node, Sizes},
     plan::{Misconduct, Plan},
     record::Record,
-    wan::round_trip,
+    wan::one_way,
     wires::{End, Member, Wires},
     world::World,
 };
@@ -140,8 +140,7 @@ impl<'a, K: Spread> Simulation<'a, K> {
         let participants = &facts.committee.participants;
         let wires = Wires::new(&context, dice("wires"), participants, &twins, counters.clone());
         wires.change_links(|from, to, link| {
-            let apart = |regions: usize| round_trip(from % regions, to % regions) / 2;
-            link.latency = plan.regions.filter(|regions| *regions > 0).map_or(plan.latency, apart);
+            link.latency = plan.regions.map_or(plan.latency, |regions| one_way(regions, from, to));
         });
         let mut world = World::new(context, facts, wires, record, plan.pace, None);
         for (end, member) in (0..plan.validators).chain(twins).enumerate() {

@@ -9,6 +9,7 @@ mod batches;
 mod regions;
 mod stages;
 
+pub(crate) use regions::one_way;
 pub use regions::{LATENCIES, REGIONS, round_trip};
 pub use stages::Times;
 
@@ -188,7 +189,7 @@ impl Survey {
         let wires = Wires::new(&context, dice("wires"), participants, &[], counters.clone());
         wires.set_bandwidth(Bandwidth { upload: settings.upload, download: settings.download });
         wires.change_links(|from, to, link| {
-            link.latency = round_trip(from % settings.regions, to % settings.regions) / 2;
+            link.latency = one_way(settings.regions, from, to);
             link.jitter = settings.jitter;
         });
         wires.count_uploads();

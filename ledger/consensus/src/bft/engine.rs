@@ -5,7 +5,7 @@ use super::{
     application::{self, Application},
     beacons::Beacons,
     conduct::Conduct,
-    executor::{self, Waiting},
+    executor::{self, Feed, Waiting},
     kept::{kept, make_good},
     observer::Observer,
     outstanding::Outstanding,
@@ -216,7 +216,7 @@ where
     let payloads = immutable::Archive::init(runtime.child("payloads"), payloads).await;
     let payloads = payloads.map_err(|error| broken("payloads", error))?;
 
-    let (mut executor, [submit, finish]) = executor::start::<E, K>(
+    let (executor, [submit, finish]) = executor::start::<E, K>(
         &runtime,
         executor::Parts {
             rules: config.rules,
@@ -233,7 +233,8 @@ where
     if let Some(payload) = kept::<K, _>(&payloads, head.block.header.number, &config.strategy).await? {
         progress.set_anchored(payload.inner().header().anchor.height);
     }
-    make_good::<K, _>(&payloads, &config.strategy, &mut executor, &progress, tuning.depth).await?;
+    let feed = Feed::new(executor.clone(), tuning.depth);
+    make_good::<K, _>(&payloads, &config.strategy, &progress, feed).await?;
     let settings = marshal::Config {
         provider: ConstantProvider::<_, Epoch>::new(config.scheme.clone()),
         epocher: epochs(),
@@ -300,9 +301,8 @@ where
     let observer = Observer { beacons, standing: standing.clone(), progress: progress.clone() };
     let journal = format!("{}votes-{EPOCH}", config.partition);
     let voted = voted(&runtime, &journal).await?;
-    let (inquiry, since) = Inquiry::new(config.scheme.participants().len());
-    let inquiry = voted.is_none().then_some(inquiry);
-    let has_forgotten = inquiry.is_some();
+    let validators = config.scheme.participants().len();
+    let (inquiry, since) = voted.is_none().then(|| Inquiry::new(validators)).unzip();
     let (scheme, strategy, blocker) =
         (config.scheme.clone(), config.strategy.clone(), config.blocker.clone());
     let talk = runtime.child("standing").spawn(move |runtime| {
@@ -338,7 +338,7 @@ where
     };
     let simplex = runtime.child("simplex").spawn(move |runtime| async move {
         let mut settings = settings;
-        if has_forgotten {
+        if let Some(since) = since {
             match since.await {
                 Ok(Some(last)) => settings.floor = Floor::Finalized(last),
                 Ok(None) => {}

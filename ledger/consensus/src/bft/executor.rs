@@ -23,9 +23,10 @@ use commonware_consensus::{Reporter, marshal::Update};
 use commonware_cryptography::{Digested, Digestible};
 use commonware_runtime::{Clock, Handle, Metrics, Spawner};
 use commonware_utils::{Acknowledgement, acknowledgement::Exact};
+use futures::future::{Either, select};
 use mundi_chain::{Ledger, LedgerError, OrderedTransaction, Sealed, SharedSource};
 use rayon::prelude::*;
-use std::{fmt, sync::Arc};
+use std::{collections::VecDeque, fmt, pin::pin, sync::Arc};
 use tokio::sync::{mpsc, oneshot};
 
 /// What blocks say in `extraData`.
@@ -95,6 +96,49 @@ impl<K: Dissemination> Reporter for Mailbox<K> {
 impl<K: Dissemination> fmt::Debug for Mailbox<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mailbox").field("progress", &self.progress).finish_non_exhaustive()
+    }
+}
+
+/// Hands payloads in, so many at a time that are not durable in the ledger.
+pub(crate) struct Feed<K: Dissemination> {
+    mailbox: Mailbox<K>,
+    depth: usize,
+    under_way: VecDeque<<Exact as Acknowledgement>::Waiter>,
+}
+
+impl<K: Dissemination> Feed<K> {
+    pub(crate) fn new(mailbox: Mailbox<K>, depth: usize) -> Self {
+        Self { mailbox, depth: depth.max(1), under_way: VecDeque::new() }
+    }
+
+    /// Hands one in, as soon as there is room for it.
+    pub(crate) async fn give(&mut self, payload: Digested<Payload<K>>) -> Result<(), Fault> {
+        if self.under_way.len() >= self.depth {
+            self.settle().await?;
+        }
+        let (ack, durable) = Exact::handle();
+        self.under_way.push_back(durable);
+        let _ = self.mailbox.report(Update::Block(payload, ack));
+        Ok(())
+    }
+
+    /// Waits until all are durable.
+    pub(crate) async fn end(mut self) -> Result<(), Fault> {
+        while !self.under_way.is_empty() {
+            self.settle().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the oldest one. What the ledger does not take is never acknowledged.
+    async fn settle(&mut self) -> Result<(), Fault> {
+        let Some(oldest) = self.under_way.pop_front() else { return Ok(()) };
+        match select(oldest, pin!(self.mailbox.progress.failed())).await {
+            Either::Left((durable, _)) => {
+                durable.map_err(|_| Fault::Engine("nobody hands payloads to the ledger any more".into()))
+            }
+            Either::Right((fault, _)) => Err(fault),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     bft::{
         Fault, Progress, Running, Runtime, Waiting,
-        executor::{self, Parts as ExecutorParts},
+        executor::{self, Feed, Parts as ExecutorParts},
         outstanding::Outstanding,
     },
     dissemination::Dissemination,
@@ -112,7 +112,7 @@ pub async fn start<K: Dissemination, E: Runtime>(runtime: E, config: EngineConfi
     };
     let (executor, [submit, finish]) = executor::start::<E, K>(&runtime, parts);
     let (batches, inbox) = mpsc::channel(AHEAD);
-    let deliver = Deliver { archives: archives.clone(), executor, depth: tuning.depth.max(1) };
+    let deliver = Deliver { archives: archives.clone(), ledger: Feed::new(executor, tuning.depth) };
     let deliver = runtime.child("deliver").spawn(move |clock| deliver.run(clock, inbox));
     let genesis = ledger.store().genesis();
     let scheme = group_key.verifier(genesis);

@@ -93,8 +93,9 @@ impl Executor {
                 Command::Rewind(height, edits, reply) => {
                     let _ = reply.send(self.rewind(height, edits));
                 }
-                // If the next stage is gone the ledger has halted, and whoever waits learns it.
-                Command::Rest(done) => _ = self.output.send(Item::Barrier(done)),
+                Command::Rest(reply) => {
+                    let _ = reply.send(self.finish());
+                }
             }
         }
     }

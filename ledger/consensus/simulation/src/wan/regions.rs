@@ -43,6 +43,12 @@ pub fn round_trip(from: usize, to: usize) -> Duration {
     Duration::from_millis(MILLIS[first.min(second)][second.max(first) - first.min(second)])
 }
 
+/// How long a message takes between two of the validators that are spread over so many regions, one after the other.
+pub(crate) fn one_way(regions: usize, from: usize, to: usize) -> Duration {
+    let regions = regions.max(1);
+    round_trip(from % regions, to % regions) / 2
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
